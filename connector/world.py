@@ -21,14 +21,14 @@ REASONS = {
     "Withdrew: took another job": "them",
     "Withdrew: salary": "them",
 }
-FIRST = (
-    "Amina Ben Chloe Dilan Eve Femi Grace Hugo Isla Jamal Keira Liam Maya Noor Owen Priya Quinn Rosa Sam Tomasz Uma "
-    "Vera Will Xena Yusuf Zoe Aled Bronwen Callum Delia"
-).split()
-LAST = (
-    "Ahmed Brown Clarke Davies Evans Foster Green Hughes Iqbal Jones Khan Lewis Morgan Nowak Okafor Patel Quigley "
-    "Roberts Singh Taylor Underwood Vaughan Walker Young Zhang Bennett Cooper Doyle Ellis Fraser"
-).split()
+FIRST = tuple(
+    "Amina Ben Chloe Dilan Eve Femi Grace Hugo Isla Jamal Keira Liam Maya Noor Owen Priya Quinn Rosa Sam Tomasz Uma "  # noqa: SIM905
+    "Vera Will Xena Yusuf Zoe Aled Bronwen Callum Delia".split()
+)
+LAST = tuple(
+    "Ahmed Brown Clarke Davies Evans Foster Green Hughes Iqbal Jones Khan Lewis Morgan Nowak Okafor Patel Quigley "  # noqa: SIM905
+    "Roberts Singh Taylor Underwood Vaughan Walker Young Zhang Bennett Cooper Doyle Ellis Fraser".split()
+)
 CITIES = {
     "Manchester": "North West",
     "Liverpool": "North West",
@@ -124,7 +124,7 @@ def world(people: int, *, now: datetime, seed: int = 7) -> World:
 
 def _roles(dice: random.Random, employer: str, now: datetime) -> tuple[Role, ...]:
     base = 100 if employer == "hospital" else 200
-    found = []
+    found: list[Role] = []
     for department, titles, skills in _SHAPES[employer]:
         for title in titles:
             for turn in range(3):
@@ -145,7 +145,7 @@ def _roles(dice: random.Random, employer: str, now: datetime) -> tuple[Role, ...
 
 
 def _person(dice: random.Random, key: int, roles: dict[str, tuple[Role, ...]], now: datetime) -> Person:
-    employers = ("hospital",) if dice.random() < 0.55 else ("software",)
+    employers: tuple[str, ...] = ("hospital",) if dice.random() < 0.55 else ("software",)
     if dice.random() < 0.04:
         employers = ("hospital", "software")
     first, last = dice.choice(FIRST), dice.choice(LAST)
@@ -186,11 +186,9 @@ def _run(dice: random.Random, role: Role, now: datetime) -> Run:
         dice.choices((1, 2, 3, 4), (10, 25, 45, 20))[0] for index, _ in stages if index >= 1 and dice.random() < 0.9
     )
     decided = last + timedelta(days=dice.randint(1, 14))
-    outcome = dice.choices(("rejected", "withdrawn", "hired"), (86, 10, 4))[0]
+    outcome = dice.choices(("rejected", "withdrawn", "hired"), (50, 10, 40) if furthest == 4 else (90, 10, 0))[0]
     if len(stages) < furthest + 1 or decided >= now or (role.closed_at is None and dice.random() < 0.15):
         outcome = "active"
-    if outcome == "hired" and furthest < 4:
-        outcome = "rejected"
     offer = {"hired": "accepted", "withdrawn": "declined", "active": "open"}.get(outcome) if furthest == 4 else None
     ended = [name for name, party in REASONS.items() if party == ("us" if outcome == "rejected" else "them")]
     weights = (55, 20, 17, 4, 4) if outcome == "rejected" else (60, 40)
