@@ -1,4 +1,4 @@
-"""The port a platform implements. Capabilities are separate small protocols; what an adapter lacks, it does not declare.
+"""The port a platform implements. Capabilities are separate small protocols; what one lacks, it does not declare.
 
 An adapter gets a client that is already signed in. It never sleeps, retries, reads settings or the environment, logs a
 body, touches the store or knows another adapter. Its module names its class: `ADAPTER = Greenhouse`.

@@ -1,7 +1,7 @@
 """An invented hiring world, for sandboxes, tests and benchmarks: two employers' worth of believable histories.
 
-Nothing here is a platform's shape. Each sandbox turns a `World` into its own rows. The same seed and clock give the same
-world. Addresses are in example.org, names are drawn from short lists.
+Nothing here is a platform's shape. Each sandbox turns a `World` into its own rows. The same seed and clock give the
+same world. Addresses are in example.org, names are drawn from short lists.
 """
 
 from __future__ import annotations
