@@ -18,7 +18,10 @@ R = TypeVar("R")
 #: What `value` is when the key is not there at all.
 ABSENT: Any = type("Absent", (), {"__repr__": lambda self: "ABSENT", "__slots__": ()})()
 
-_ADDRESS = re.compile(r"[^@\s<>,;:\"()\[\]\\]+@[^@\s<>,;:\"()\[\]\\.]+(\.[^@\s<>,;:\"()\[\]\\.]+)+")
+_NEVER = r"@\x00-\x20\x7f\s<>,;:\"()\[\]\\"
+_ADDRESS = re.compile(rf"[^{_NEVER}]+@[^{_NEVER}.]+(\.[^{_NEVER}.]+)+")
+#: What fits into a column, and into a decimal text without a fight.
+_LARGEST = 2**63 - 1
 _WORD = re.compile(r"[\w .:/+-]{1,40}")
 
 
@@ -86,7 +89,7 @@ class Raw:
 
     def id(self) -> str:
         """Platforms send 7 and "7" for the same thing; both become "7"."""
-        if type(self.value) is int:
+        if type(self.value) is int and abs(self.value) <= _LARGEST:
             return str(self.value)
         if type(self.value) is not str:
             self.wrong("an id")
@@ -96,10 +99,12 @@ class Raw:
         return self.value if type(self.value) is bool else self.wrong("true or false")
 
     def whole(self) -> int:
-        return self.value if type(self.value) is int else self.wrong("a whole number")
+        number = self.value
+        return number if type(number) is int and abs(number) <= _LARGEST else self.wrong("a whole number")
 
     def number(self) -> float:
-        return float(self.value) if type(self.value) in (int, float) else self.wrong("a number")
+        fits = type(self.value) in (int, float) and abs(self.value) <= _LARGEST
+        return float(self.value) if fits else self.wrong("a number")
 
     def instant(self) -> datetime:
         """ISO 8601 with an offset → aware UTC. Without an offset it is refused, not assumed."""

@@ -1,0 +1,1 @@
+"""Greenhouse Recruiting: Harvest v3 and recruiting webhooks."""

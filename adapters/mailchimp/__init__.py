@@ -1,0 +1,1 @@
+"""Mailchimp: the audience we may write to, what its members decided, and the mailings that reach them."""

@@ -1,0 +1,220 @@
+"""The registry: every fact a rule may ask about, where the mirror keeps it, and what it means.
+
+One table makes the mirror's typed columns, the names rules may use, the closures, the SQL and the documentation.
+
+How values are kept, in the mirror and in the judge's dicts alike: text and words through `fold` (so that equal means
+equal in Python and in SQL, also beyond ASCII), times through `clock.stamp`, yes/no as 0 and 1 (SQL), bool (Python).
+NULL and None are *unknown*. `Fact.kind` names the vocabulary through which a value goes first (`Vocabulary.canonical`).
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+Type = Literal["text", "words", "number", "whole", "yesno", "time", "stage"]
+Scope = Literal["person", "application", "interview", "message", "event", "role"]
+
+#: Scope → the mirror's table. A role is no table: it comes with the event.
+TABLES: MappingProxyType[str, str] = MappingProxyType(
+    {
+        "person": "people",
+        "application": "applications",
+        "interview": "interviews",
+        "message": "messages",
+        "event": "person_events",
+    }
+)
+#: Scope → the key of its list in a person's facts.
+LISTS: MappingProxyType[str, str] = MappingProxyType(
+    {"application": "applications", "interview": "interviews", "message": "messages", "event": "events"}
+)
+#: Scope → the fact that says which one is the latest (ties: the greatest id; unknown is oldest).
+LATEST: MappingProxyType[str, str] = MappingProxyType(
+    {"application": "applied", "interview": "starts", "message": "sent", "event": "occurred"}
+)
+
+
+def fold(text: str) -> str:
+    """The one form in which texts are compared and kept: trimmed, single spaces, case and composition levelled."""
+    return unicodedata.normalize("NFC", " ".join(unicodedata.normalize("NFC", text).split()).casefold())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    name: str
+    scope: Scope
+    type: Type
+    meaning: str
+    example: str
+    #: The vocabulary its values belong to: stages, reasons, skills, functions, regions.
+    kind: str | None = None
+    #: All values there are, where the list is closed.
+    values: tuple[str, ...] = ()
+    #: A words fact of which nothing is known when the person has no row.
+    unknown_when_empty: bool = False
+
+    @property
+    def column(self) -> str:
+        return self.name.replace(".", "_")
+
+    @property
+    def table(self) -> str:
+        """The mirror's table; empty for a role."""
+        return "person_words" if self.type == "words" and self.scope == "person" else TABLES.get(self.scope, "")
+
+    @property
+    def clock(self) -> bool:
+        """Do tests on it depend on now."""
+        return self.type == "time"
+
+
+def _fact(scope: Scope, name: str, type_: Type, meaning: str, example: str, **more: object) -> Fact:
+    return Fact(scope=scope, name=name, type=type_, meaning=meaning, example=example, **more)  # type: ignore[arg-type]
+
+
+_STATUSES = ("active", "rejected", "withdrawn", "hired", "converted")
+_OFFERS = ("open", "accepted", "declined", "none")
+
+FACTS: tuple[Fact, ...] = (
+    _fact("person", "region", "text", "the region they live in", "North West", kind="regions"),
+    _fact("person", "country", "text", "the country they live in, as a two-letter code", "GB"),
+    _fact("person", "city", "text", "the town they live in", "Manchester"),
+    _fact("person", "time_zone", "text", "their own clock", "Europe/London"),
+    _fact("person", "open_to_remote", "yesno", "would work away from the office", "yes"),
+    _fact("person", "unsubscribed", "yesno", "has opted out of mail, anywhere", "no"),
+    _fact("person", "consent.email", "yesno", "has agreed to be written to, and it still holds", "yes"),
+    _fact("person", "private", "yesno", "kept from general view in the ATS", "no"),
+    _fact("person", "years_experience", "number", "years in the trade", "4"),
+    _fact("person", "employment", "text", "is on our payroll or not", "hired", values=("hired", "none")),
+    _fact("person", "consent.expires", "time", "when their consent ends", "2027-01-31"),
+    _fact("person", "last_contacted", "time", "when we last wrote to them", "2026-08-01"),
+    _fact("person", "last_activity", "time", "when they last did something", "2026-05-20"),
+    _fact("person", "first_seen", "time", "when any account first knew them", "2024-02-11"),
+    _fact("person", "skills", "words", "what they can do", "nursing", kind="skills", unknown_when_empty=True),
+    _fact("person", "functions", "words", "lines of work", "engineering", kind="functions", unknown_when_empty=True),
+    _fact("person", "tags", "words", "tags on their records that are not ours", "do-not-contact"),
+    _fact("person", "pools", "words", "talent pools they are in that are not ours", "nursing-north-west"),
+    _fact("person", "sources", "words", "where they came from", "referral"),
+    _fact("person", "accounts", "words", "the accounts that know them", "hospital"),
+    _fact("application", "status", "text", "how it stands", "rejected", values=_STATUSES),
+    _fact("application", "furthest_stage", "stage", "the furthest step it reached", "onsite", kind="stages"),
+    _fact("application", "stage_inferred", "yesno", "the furthest step is inferred, not seen", "no"),
+    _fact("application", "scorecard_average", "number", "mean verdict of its scorecards, 1 to 5", "3.5"),
+    _fact("application", "scorecards", "whole", "how many scorecards it has", "2"),
+    _fact("application", "rejection_reason", "text", "why it ended", "other_candidate", kind="reasons"),
+    _fact("application", "decided", "time", "when it was decided", "2025-06-01"),
+    _fact("application", "applied", "time", "when they applied", "2025-05-02"),
+    _fact("application", "job", "text", "the job's reference", "hospital/job/104"),
+    _fact("application", "title", "text", "the job's title", "ICU Nurse"),
+    _fact("application", "function", "text", "the job's line of work", "nursing", kind="functions"),
+    _fact("application", "source", "text", "where it came from", "referral"),
+    _fact("application", "region", "text", "where the job is", "North West", kind="regions"),
+    _fact("application", "prospect", "yesno", "it is for no job yet", "no"),
+    _fact("application", "offer", "text", "how its latest offer stands", "declined", values=_OFFERS),
+    _fact("application", "account", "text", "the account it is in", "hospital"),
+    _fact("interview", "stage", "stage", "the step it belongs to", "onsite", kind="stages"),
+    _fact("interview", "completed", "time", "when it was over", "2025-05-20"),
+    _fact("interview", "starts", "time", "when it is due", "2025-05-20"),
+    _fact("message", "purpose", "text", "what it was for", "marketing", values=("marketing", "service", "survey")),
+    _fact("message", "template", "text", "what was sent", "nursing-news"),
+    _fact("message", "cadence", "text", "the cadence that sent it", "nursing-quarterly"),
+    _fact("message", "channel", "text", "the way it went", "email"),
+    _fact("message", "sent", "time", "when it went out", "2026-08-01"),
+    _fact("event", "name", "text", "what it was", "open-evening"),
+    _fact("event", "attended", "time", "when they came", "2026-03-03"),
+    _fact("event", "occurred", "time", "when it took place", "2026-03-03"),
+    _fact("role", "job", "text", "the job's reference", "hospital/job/104"),
+    _fact("role", "title", "text", "the role's title", "ICU Nurse"),
+    _fact("role", "function", "text", "the role's line of work", "nursing", kind="functions"),
+    _fact("role", "region", "text", "where the role is", "North West", kind="regions"),
+    _fact("role", "pool", "text", "the pool that belongs to the role", "nursing-north-west"),
+    _fact("role", "status", "text", "how the role stands", "open"),
+    _fact("role", "skills", "words", "what the role asks for", "icu", kind="skills"),
+    _fact("role", "confidential", "yesno", "not to be spoken of", "no"),
+    _fact("role", "recruiter", "text", "who looks after it", "sam@example.org"),
+)
+
+BY_NAME: MappingProxyType[tuple[str, str], Fact] = MappingProxyType({(fact.scope, fact.name): fact for fact in FACTS})
+
+#: Names a rule may not ask about, whatever a platform offers (equality law; also health and convictions).
+# fmt: off
+PROTECTED = frozenset(
+    {
+        "age", "age_group", "birth_date", "birthdate", "birthday", "born", "carer", "children", "civil_status",
+        "conviction", "convictions", "criminal_record", "date_of_birth", "dbs_result", "dependants",
+        "disabilities", "disability", "disabled", "dob", "eeo", "ethnic_group", "ethnic_origin", "ethnicity",
+        "faith", "family_status", "gender", "gender_identity", "gender_reassignment", "genetic", "health",
+        "health_condition", "marital_status", "marriage", "maternity", "medical", "military_status",
+        "national_origin", "nationality", "parental_status", "paternity", "photo", "picture",
+        "political_opinion", "politics", "pregnancy", "pregnant", "pronouns", "race", "religion",
+        "religious_belief", "sex", "sexual_orientation", "sexuality", "trade_union", "transgender",
+        "union_membership", "veteran", "veteran_status",
+    }
+)
+# fmt: on
+
+
+def protected(name: str) -> bool:
+    """Is this, however it is spelt or wherever it is nested (`candidate.Date-of-Birth`), a protected characteristic."""
+    plain = fold(name).replace("-", "_").replace(" ", "_")
+    return any(part in PROTECTED for part in (plain, *plain.split(".")))
+
+
+def of(scope: str) -> dict[str, Fact]:
+    """Name → fact, in the registry's order."""
+    return {fact.name: fact for fact in FACTS if fact.scope == scope}
+
+
+#: Fact type → column type, in SQLite and in PostgreSQL.
+COLUMN_TYPES: MappingProxyType[str, str] = MappingProxyType(
+    {"text": "TEXT", "stage": "TEXT", "time": "TEXT", "number": "REAL", "whole": "INTEGER", "yesno": "INTEGER"}
+)
+
+
+def columns(scope: str) -> dict[str, str]:
+    """Column → type of one mirror table, without its keys (`id`, and `person` where it is a child)."""
+    return {fact.column: COLUMN_TYPES[fact.type] for fact in of(scope).values() if fact.type != "words"}
+
+
+def mirror() -> tuple[str, ...]:
+    """SQL that makes the mirror's tables and the indexes that rules and the clock count on."""
+    made: list[str] = []
+    for scope, table in TABLES.items():
+        child = scope != "person"
+        keys = "id TEXT PRIMARY KEY, person INTEGER NOT NULL" if child else "id INTEGER PRIMARY KEY"
+        rest = "".join(f", {column} {type_}" for column, type_ in columns(scope).items())
+        made.append(f"CREATE TABLE {table} ({keys}{rest})")
+        if child:
+            made.append(f"CREATE INDEX {table}_person ON {table} (person)")
+        for fact in of(scope).values():
+            if fact.clock:
+                also = ", person" if child else ""
+                made.append(f"CREATE INDEX {table}_{fact.column} ON {table} ({fact.column}{also})")
+    made.append(
+        "CREATE TABLE person_words (person INTEGER NOT NULL, fact TEXT NOT NULL, word TEXT NOT NULL,"
+        " PRIMARY KEY (person, fact, word))"
+    )
+    made.append("CREATE INDEX person_words_word ON person_words (fact, word, person)")
+    return tuple(made)
+
+
+__all__ = [
+    "BY_NAME",
+    "COLUMN_TYPES",
+    "FACTS",
+    "LATEST",
+    "LISTS",
+    "PROTECTED",
+    "TABLES",
+    "Fact",
+    "Scope",
+    "Type",
+    "columns",
+    "fold",
+    "mirror",
+    "of",
+    "protected",
+]

@@ -1,0 +1,183 @@
+"""Records → what the mirror says of one person. Pure: the same records give the same image, whatever order they came in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from connector.applications import Holdings, application_row, event_rows, first, interview_rows, region, stamped
+from connector.clock import stamp
+from connector.facts import fold
+from connector.model import Candidate, MemberStatus, Ref, TouchKind, User
+from connector.settings import Words
+from connector.store.mirror import Image
+
+_MAILABLE = {MemberStatus.SUBSCRIBED}
+_YES = frozenset({"yes", "true", "1", "y"})
+_NO = frozenset({"no", "false", "0", "n"})
+
+
+def image(person: int, held: Holdings, words: Words) -> Image:
+    applications = [application_row(it, held, words) for it in held.applications]
+    people = sorted(held.candidates, key=_freshest, reverse=True)
+    freshest = people[0]
+    place = _place(people, words)
+    fields = _fields(people)
+    facts: dict[str, Any] = {
+        **place,
+        "time_zone": first([*(it.time_zone for it in people), *(it.time_zone for it in held.members)]),
+        "open_to_remote": _yes_no(fields.get("open_to_remote", ())),
+        "years_experience": _number(fields.get("years_experience", ())),
+        "private": any(it.private for it in people),
+        "employment": _employment(people, applications, held),
+        "unsubscribed": _unsubscribed(people, held),
+        **_consent(people, fields, held),
+        "last_contacted": stamped(_last_contacted(held)),
+        "last_activity": stamped(_latest(_activity(held))),
+        "first_seen": stamped(_earliest(it.created_at for it in people)),
+    }
+    tags = {fold(tag) for it in people for tag in it.tags if (it.ref.account, it.ref.id, tag) not in held.our_tags}
+    return Image(
+        person=person,
+        facts=facts,
+        words={
+            "tags": tags,
+            "skills": _skills(people, fields, words),
+            "functions": {row["function"] for row in applications if row["function"]},
+            "pools": {fold(pool) for pool in fields.get("pool", ())},
+            "sources": {row["source"] for row in applications if row["source"]},
+            "accounts": {fold(it.ref.account) for it in people},
+        },
+        children={
+            "applications": applications,
+            "interviews": interview_rows(held, words),
+            "person_events": event_rows(held),
+        },
+        name=" ".join(part for part in (freshest.first_name, freshest.last_name) if part),
+        first_name=freshest.first_name,
+        email=first(email for it in people for email in it.emails),
+        recruiter=_recruiter(held),
+    )
+
+
+# a person
+
+
+def _freshest(candidate: Candidate) -> tuple[str, str, str]:
+    return (stamp(candidate.updated_at) if candidate.updated_at else "", candidate.ref.account, candidate.ref.id)
+
+
+def _fields(people: Sequence[Candidate]) -> dict[str, tuple[str, ...]]:
+    """Our name → values; the freshest record that has any speaks."""
+    found: dict[str, tuple[str, ...]] = {}
+    for candidate in people:
+        for name, values in candidate.fields.items():
+            if values:
+                found.setdefault(name, values)
+    return found
+
+
+def _place(people: Sequence[Candidate], words: Words) -> dict[str, str | None]:
+    fields = _fields(people)
+    said = [*fields.get("region", ()), *fields.get("city", ()), *(it.location for it in people if it.location)]
+    city = first(fields.get("city", ())) or first(it.location for it in people)
+    country = first(fields.get("country", ()))
+    return {
+        "region": region(said, words),
+        "city": fold(city.split(",")[0]) if city else None,
+        "country": fold(country) if country else None,
+    }
+
+
+def _skills(people: Sequence[Candidate], fields: Mapping[str, tuple[str, ...]], words: Words) -> set[str]:
+    """The skills field as it stands, and of the tags those that the vocabulary knows for skills."""
+    vocabulary = words.vocabulary
+    named = {fold(word) for skill, others in vocabulary.skills.items() for word in (skill, *others)}
+    stated = {part.strip() for value in fields.get("skills", ()) for part in value.split(",") if part.strip()}
+    tagged = {tag for it in people for tag in it.tags if fold(tag) in named}
+    return {vocabulary.canonical("skills", word) for word in stated | tagged}
+
+
+def _yes_no(values: Sequence[str]) -> bool | None:
+    said = {fold(value) for value in values}
+    return True if said & _YES else False if said & _NO else None
+
+
+def _number(values: Sequence[str]) -> float | None:
+    for value in values:
+        try:
+            return float(value)
+        except ValueError:
+            continue
+    return None
+
+
+def _employment(people: Sequence[Candidate], applications: Sequence[Mapping[str, Any]], held: Holdings) -> str:
+    refs = {it.ref for it in people} | {Ref(it.ref.account, "contact", it.group) for it in people if it.group}
+    employee = any(it.employee for it in people) or bool(refs & held.employees)
+    return "hired" if employee or any(row["status"] == "hired" for row in applications) else "none"
+
+
+def _unsubscribed(people: Sequence[Candidate], held: Holdings) -> bool:
+    said_no = any(it.can_email is False or it.contact_allowed is False for it in people)
+    out = any(
+        it.status in (MemberStatus.UNSUBSCRIBED, MemberStatus.CLEANED, MemberStatus.COMPLAINED) for it in held.members
+    )
+    return held.suppressed or said_no or out
+
+
+def _consent(
+    people: Sequence[Candidate], fields: Mapping[str, tuple[str, ...]], held: Holdings
+) -> dict[str, bool | str | None]:
+    """Any no is a no. A yes is one that was given: in the ATS's own consent record, a field, or a confirmed sign-up.
+
+    When it ends is kept beside it; whether it has ended is for the clock to say (`consent.expires`)."""
+    stated = _yes_no(fields.get("consent", ()))
+    allowed = [it.contact_allowed for it in people]
+    signed_up = any(it.status in _MAILABLE and it.opted_in_at for it in held.members)
+    ends = [it.contact_expires_at for it in people if it.contact_allowed and it.contact_expires_at]
+    ends += [moment for text in fields.get("consent_expires", ()) if (moment := _moment(text))]
+    yes: bool | None = True if stated or True in allowed or signed_up else None
+    if _unsubscribed(people, held) or stated is False:
+        yes = False
+    return {"consent.email": yes, "consent.expires": stamp(min(ends)) if ends else None}
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.astimezone()
+
+
+def _last_contacted(held: Holdings) -> datetime | None:
+    """Unknown unless we wrote ourselves or can see what others wrote: no trace is not a proof."""
+    seen = [it.at for it in held.touches if it.outbound or it.kind is TouchKind.TOUCHPOINT]
+    return _latest([*seen, held.messaged_at, held.touches_since])
+
+
+def _activity(held: Holdings) -> Iterable[datetime | None]:
+    for candidate in held.candidates:
+        yield candidate.last_activity_at or candidate.created_at
+    for application in held.applications:
+        yield application.last_activity_at or application.applied_at
+
+
+def _latest(moments: Iterable[datetime | None]) -> datetime | None:
+    return max((moment for moment in moments if moment), default=None)
+
+
+def _earliest(moments: Iterable[datetime | None]) -> datetime | None:
+    return min((moment for moment in moments if moment), default=None)
+
+
+def _recruiter(held: Holdings) -> str | None:
+    for application in sorted(
+        held.applications, key=lambda it: stamp(it.applied_at) if it.applied_at else "", reverse=True
+    ):
+        user = held.reference.get(application.recruiter) if application.recruiter else None
+        if isinstance(user, User) and user.email:
+            return user.email
+    return None

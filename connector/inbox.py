@@ -1,0 +1,123 @@
+"""Delivery → Records. The one road for what was received, pulled and fetched alike; what cannot be read is parked."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from connector.accounts import Account
+from connector.errors import Malformed
+from connector.flow import GONE, Reading, Spoiled
+from connector.model import AnyRecord, Candidate, Engagement, EngagementKind, Gone, Member, MemberStatus, Ref
+from connector.raw import Raw
+from connector.store import Sqlite, Tx
+from connector.store.inbox import Kept
+from connector.store.ledger import Suppression
+
+#: A re-read waits this long, so that a burst of hints for one thing becomes one call.
+COALESCE = timedelta(seconds=1)
+#: Reference kinds whose change alters what is known of everyone in the account.
+SOILING = frozenset({"stage", "reason", "department", "office", "source", "job", "user"})
+
+_OPTED_OUT = {
+    MemberStatus.UNSUBSCRIBED: "unsubscribed",
+    MemberStatus.CLEANED: "the address bounces",
+    MemberStatus.COMPLAINED: "complained",
+}
+_ENGAGED_OUT = {EngagementKind.UNSUBSCRIBED: "unsubscribed", EngagementKind.COMPLAINED: "complained"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    kept: Kept
+    reading: Reading
+
+
+def read_waiting(store: Sqlite, accounts: Mapping[str, Account], *, now: datetime, limit: int = 50) -> Counter[str]:
+    """Read the oldest waiting deliveries; counts by what became of them. Empty: nothing waits."""
+    with store.reading() as tx:
+        waiting = tx.inbox.waiting(limit)
+    readings = [_Read(kept, _reading(kept, accounts)) for kept in waiting]
+    if not readings:
+        return Counter()
+    return store.write(lambda tx: _settle(tx, readings, now=now))
+
+
+def _reading(kept: Kept, accounts: Mapping[str, Account]) -> Reading:
+    delivery = kept.delivery
+    account = accounts.get(delivery.account)
+    if account is None:
+        return Reading(spoiled=(Spoiled("$", "an account of the settings", f"`{delivery.account}`"),))
+    try:
+        if delivery.stream == GONE:
+            return _read_gone(delivery.account, delivery.body)
+        return account.adapter.read(delivery)
+    except Malformed as error:
+        return Reading(spoiled=(Spoiled(error.path, error.wanted, error.came),))
+
+
+def _read_gone(account: str, body: bytes) -> Reading:
+    raw = Raw.parse(body)
+    kind = raw["kind"].text()
+    return Reading(records=tuple(Gone(ref=Ref(account, kind, it.id())) for it in raw["ids"].items()))
+
+
+def _settle(tx: Tx, readings: Sequence[_Read], *, now: datetime) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for it in readings:
+        reading, delivery = it.reading, it.kept.delivery
+        counts["deliveries"] += 1
+        counts["records"] += len(reading.records)
+        counts["parked"] += len(reading.spoiled)
+        learn(tx, reading.records, source=delivery.account, now=now)
+        applied = tx.records.apply(reading.records, received_at=delivery.received_at, seen=_walk(delivery.id))
+        counts["changed"] += applied.changed
+        if any(ref.kind in SOILING for ref in applied.reference):
+            tx.records.soil_account(delivery.account)
+        for record in reading.records:
+            if isinstance(record, Gone) and record.anonymised:
+                tx.records.forget(record.ref)
+        if reading.hints:
+            tx.inbox.hint(reading.hints, due_at=now + COALESCE)
+            counts["hints"] += len(reading.hints)
+        tx.inbox.park(it.kept.row, reading.spoiled, now=now)
+        said = reading.records or reading.hints
+        state = "parked" if reading.spoiled else "read" if said else "ignored"
+        tx.inbox.settle(it.kept.row, state=state, note=reading.note)
+    return counts
+
+
+def _walk(delivery_id: str) -> int:
+    """The run of a complete walk, from the id that `sync` gave its page; else 0."""
+    head, _, rest = delivery_id.partition(":")
+    run = rest.partition(":")[0]
+    return int(run) if head == "walk" and run.isdecimal() else 0
+
+
+def learn(tx: Tx, records: Sequence[AnyRecord], *, source: str, now: datetime) -> int:
+    """Opt-outs, from every record that tells of one, even an outdated one: the stricter word stands."""
+    found = []
+    for record in records:
+        if isinstance(record, Member) and record.status in _OPTED_OUT:
+            addresses = {record.email, record.former_email or record.email}
+            reason, at = _OPTED_OUT[record.status], record.updated_at or now
+        elif isinstance(record, Engagement) and record.kind in _ENGAGED_OUT:
+            addresses, reason, at = {record.email}, _ENGAGED_OUT[record.kind], record.at
+        elif isinstance(record, Member) and record.former_email:
+            # whoever moved to a new address keeps the objection made from the old one
+            held = tx.ledger.suppressions([f"e:{record.former_email}"])
+            if not held:
+                continue
+            addresses, reason, at = {record.email}, held[0].reason, held[0].learnt_at
+        else:
+            continue
+        found += [
+            Suppression(identity=f"e:{address}", scope="everything", source=source, reason=reason, learnt_at=at)
+            for address in addresses
+        ]
+    return tx.ledger.suppress(found)
+
+
+__all__ = ["COALESCE", "Candidate", "learn", "read_waiting"]

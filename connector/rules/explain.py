@@ -1,0 +1,248 @@
+"""Why a person is in, out, or unknown: the tree with what was seen, the line that decides, and what would change it.
+
+Made on demand from facts and clock, for *no* as well as for *yes*; never stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from connector.clock import unstamp
+from connector.facts import LISTS, Fact
+from connector.rules.clock import crossings
+from connector.rules.entries import Entry
+from connector.rules.judge import compile_tree, latest_of
+from connector.rules.leaf import Context, Facts
+from connector.rules.operators import of
+from connector.rules.tree import All, Answer, AnyOf, Default, Items, Leaf, Not, Place, Tree, leaves
+from connector.rules.words import kept
+
+_WORD = {True: "yes", False: "no", None: "unknown"}
+#: So many crossings of the clock are looked at for one person and rule.
+_MOST = 400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line of the why-tree."""
+
+    answer: Answer
+    #: The test in plain words.
+    text: str
+    #: What the facts say.
+    saw: str
+    at: Place
+    parts: tuple[Line, ...] = ()
+    #: What would turn a line that is not yes into a yes.
+    wish: str = ""
+    #: How the parts make the answer.
+    how: str = "test"
+
+    @property
+    def because(self) -> str:
+        return f"{_WORD[self.answer]}: {self.text}" + (f", saw {self.saw}" if self.saw else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Why:
+    name: str
+    hash: str
+    answer: Answer
+    root: Line
+    #: The first line that decides.
+    deciding: Line
+    #: "skills gains nursing"; empty when the answer is yes.
+    changes: str
+    #: When the clock alone changes the answer; None: never, as things stand.
+    next_change: datetime | None
+
+    def lines(self) -> list[str]:
+        """For a terminal or a page."""
+        lines = [f"{self.name}: {_WORD[self.answer].upper()}" + (f"  (rule {self.hash[:4]})" if self.hash else "")]
+        tops = self.root.parts if self.root.how == "all" else (self.root,)
+        for index, part in enumerate(tops):
+            lines += _drawn(part, "", index == len(tops) - 1)
+        if self.changes:
+            lines.append(f"Becomes yes if {self.changes}.")
+        when = "no change ahead" if self.next_change is None else f"changes on {self.next_change:%Y-%m-%d %H:%M} UTC"
+        lines.append(f"By the clock alone: {when}.")
+        return lines
+
+
+def explain(entry: Entry, facts: Facts, context: Context) -> Why:
+    """The whole why of one rule for one person."""
+    root = _line(entry.condition, facts, context)
+    return Why(
+        name=entry.name,
+        hash=entry.hash,
+        answer=root.answer,
+        root=root,
+        deciding=_deciding(root),
+        changes="" if root.answer else _wishes(root),
+        next_change=next_change(entry, facts, context),
+    )
+
+
+def next_change(entry: Entry, facts: Facts, context: Context) -> datetime | None:
+    """The first moment after now at which, by the clock alone, the answer is another. Other rules' answers stand still."""
+    check = compile_tree(entry.condition)
+    now = check(facts, context)
+    for moment in sorted(set(_moments(entry.condition, facts, context)))[:_MOST]:
+        then = Context(now=moment, zone=context.zone, role=context.role, answers=context.answers)
+        if check(facts, then) is not now:
+            return moment
+    return None
+
+
+def _moments(tree: Tree, facts: Facts, context: Context) -> Iterator[datetime]:
+    for test in leaves(tree):
+        for reach in of(test).reaches(test):
+            for value in _values(test.fact, facts):
+                yield from crossings(unstamp(value), reach, context.now, context.zone)
+
+
+def _values(fact: Fact, facts: Facts) -> list[str]:
+    rows = [facts] if fact.scope == "person" else facts.get(LISTS[fact.scope], ())
+    return [value for row in rows if (value := row.get(fact.name)) is not None]
+
+
+def _line(tree: Tree, facts: Facts, context: Context) -> Line:
+    match tree:
+        case Leaf():
+            return _test(tree, facts, context)
+        case All(parts=parts) | AnyOf(parts=parts):
+            lines = tuple(_line(part, facts, context) for part in parts)
+            how = "all" if isinstance(tree, All) else "any"
+            text = "all of these" if how == "all" else "any of these"
+            return Line(answer=_joined(lines, how), text=text, saw="", at=tree.at, parts=lines, how=how)
+        case Not(part=part):
+            inside = _line(part, facts, context)
+            answer = None if inside.answer is None else not inside.answer
+            return Line(answer=answer, text="none of this", saw="", at=tree.at, parts=(inside,), how="not")
+        case Default(part=part, yes=yes):
+            inside = _line(part, facts, context)
+            if inside.answer is not None:
+                return inside
+            saw = f"{inside.saw or 'nothing known'}, which counts as {_WORD[yes]} here"
+            return replace(inside, answer=yes, saw=saw)
+        case Items():
+            return _items(tree, facts, context)
+
+
+def _joined(lines: tuple[Line, ...], how: str) -> Answer:
+    answers = [line.answer for line in lines]
+    decisive = how == "any"
+    return decisive if decisive in answers else None if None in answers else not decisive
+
+
+def _test(test: Leaf, facts: Facts, context: Context) -> Line:
+    operator = of(test)
+    return Line(
+        answer=operator.check(test)(facts, context),
+        text=f"{test.fact.name} {operator.says(test)}",
+        saw=_seen(test.fact, facts.get(test.fact.name)) + _by_rule(test, context),
+        at=test.at,
+        wish=f"{test.fact.name} {operator.wish(test)}",
+    )
+
+
+def _by_rule(test: Leaf, context: Context) -> str:
+    """Which of the tags it asks about our own rules keep."""
+    parts = []
+    for word, rules in test.keepers:
+        answer = kept(rules, context.answers)
+        if answer is not False:
+            parts.append(f"{word} {'kept' if answer else 'perhaps kept'} by rule {', '.join(rules)}")
+    return f" ({'; '.join(parts)})" if parts else ""
+
+
+def _seen(fact: Fact, value: Any) -> str:
+    if value is None or (fact.unknown_when_empty and not value):
+        return "nothing known"
+    if fact.type == "words":
+        return ", ".join(sorted(value)) or "none"
+    if fact.type == "yesno":
+        return "yes" if value else "no"
+    if fact.type == "time":
+        return f"{unstamp(value):%Y-%m-%d %H:%M} UTC"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _items(items: Items, facts: Facts, context: Context) -> Line:
+    rows = list(facts.get(LISTS[items.scope], ()))
+    noun = items.scope
+    answer = compile_tree(items)(facts, context)
+    several = (
+        f"at least {items.least} {noun}s" if items.least > 1 else f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
+    )
+    text = f"the latest {noun}" if items.latest else several
+    if not rows:
+        return Line(
+            answer=answer,
+            text=f"{text} where …",
+            saw=f"no {noun}",
+            at=items.at,
+            how="items",
+            wish=f"there is {several}",
+        )
+    shown = [latest_of(rows, items.scope)] if items.latest else rows
+    lines = sorted((_line(items.where, row, context) for row in shown), key=_nearness)
+    yes = sum(line.answer is True for line in lines)
+    unsure = sum(line.answer is None for line in lines)
+    counted = f"{len(rows)} {noun}{'s' if len(rows) != 1 else ''}: {yes} yes, {unsure} unknown; nearest below"
+    best = lines[0]
+    parts = best.parts if best.how == "all" else (best,)
+    wish = f"for {'the latest' if items.latest else 'one'} {noun} {_wishes(best)}" if best.answer is not True else ""
+    if items.least > 1 and not wish:
+        wish = f"there are {items.least - yes} more such {noun}s"
+    return Line(answer=answer, text=f"{text} where", saw=counted, at=items.at, parts=parts, how="items", wish=wish)
+
+
+def _nearness(line: Line) -> tuple[int, int]:
+    """Sorts the item that comes closest to a yes first."""
+    missing = sum(part.answer is not True for part in line.parts) if line.parts else int(line.answer is not True)
+    return {True: 0, None: 1, False: 2}[line.answer], missing
+
+
+def _deciding(line: Line) -> Line:
+    """The first line, all the way down, that makes the answer what it is."""
+    if not line.parts or line.how == "test":
+        return line
+    if line.how == "not":
+        return _deciding(line.parts[0])
+    for part in line.parts:
+        if part.answer is line.answer:
+            return _deciding(part)
+    return line
+
+
+def _wishes(line: Line) -> str:
+    """What would have to change for this line to be a yes."""
+    if line.answer is True:
+        return ""
+    if line.how == "all":
+        return " and ".join(wish for part in line.parts if (wish := _wishes(part)))
+    if line.how == "any":
+        return " or ".join(wish for part in line.parts if (wish := _wishes(part)))
+    if line.how == "not":
+        inside = line.parts[0]
+        return (
+            f"this is no longer so: {_deciding(inside).text}"
+            if inside.answer
+            else f"it is known to be no: {_deciding(inside).text}"
+        )
+    return line.wish
+
+
+def _drawn(line: Line, indent: str, last: bool) -> list[str]:
+    saw = f"  saw {line.saw}" if line.saw else ""
+    drawn = [f"{indent}{'└─' if last else '├─'} {_WORD[line.answer]:<8}{line.text}{saw}"]
+    below = indent + ("   " if last else "│  ")
+    for index, part in enumerate(line.parts):
+        drawn += _drawn(part, below, index == len(line.parts) - 1)
+    return drawn
+
+
+__all__ = ["Line", "Why", "explain", "next_change"]

@@ -1,0 +1,120 @@
+"""The same tree as SQL over the mirror, for the whole pool. Text and named parameters only; the caller runs it.
+
+Every condition is written as two two-valued ones, "yes" and "yes or unknown" (`maybe`). A statement selects the people who
+may be (cheap questions first, so most rows end early) and only for those asks whether they are. Questions about
+applications and the like are one pass over their table, put in front, never a look-up for each person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from connector.facts import LATEST, TABLES
+from connector.rules.entries import Entry
+from connector.rules.leaf import Context, Sides, Sql, certain
+from connector.rules.operators import of
+from connector.rules.tree import All, AnyOf, Default, Items, Leaf, Not, Tree
+
+#: Where `fill` puts answers and rules find those of other rules: rows for yes (1) and unknown (NULL) only.
+ANSWERS = (
+    "CREATE TEMP TABLE IF NOT EXISTS answers (rule TEXT NOT NULL, person INTEGER NOT NULL, answer INTEGER,"
+    " PRIMARY KEY (rule, person)) WITHOUT ROWID"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    text: str
+    params: dict[str, Any]
+
+
+def select(entry: Entry | Tree, context: Context) -> Query:
+    """Rows (person, answer): 1 yes, NULL unknown. Whoever is not listed is a no. Sorted by person."""
+    sql = Sql(context)
+    body = _select(entry, sql)
+    return Query(f"{_front(sql)}{body} ORDER BY p.id", sql.params)
+
+
+def fill(entry: Entry, context: Context) -> Query:
+    """Puts the same rows into `answers`. Run it for rules in the set's order: later ones read it."""
+    sql = Sql(context)
+    rule = sql.bind(entry.name)
+    body = _select(entry, sql, f"{rule}, ")
+    return Query(f"INSERT INTO answers (rule, person, answer) {_front(sql)}{body}", sql.params)
+
+
+def only(entry: Entry | Tree, context: Context, people: Iterable[int]) -> Query:
+    """`select`, for these people."""
+    sql = Sql(context)
+    body = _select(entry, sql)
+    return Query(f"{_front(sql)}{body} AND p.id IN {sql.bind_all(people)} ORDER BY p.id", sql.params)
+
+
+def _front(sql: Sql) -> str:
+    return f"WITH {', '.join(sql.passes)} " if sql.passes else ""
+
+
+def _select(entry: Entry | Tree, sql: Sql, before: str = "") -> str:
+    sides = _sides(entry.condition if isinstance(entry, Entry) else entry, sql, "p")
+    return f"SELECT {before}p.id, CASE WHEN {sides.yes} THEN 1 END AS answer FROM people p WHERE {sides.maybe}"
+
+
+def _sides(tree: Tree, sql: Sql, alias: str) -> Sides:
+    match tree:
+        case Leaf():
+            return of(tree).sql(tree, f"{alias}.{tree.fact.column}", sql)
+        case All(parts=parts):
+            return _joined([_sides(part, sql, alias) for part in parts], "AND", "OR")
+        case AnyOf(parts=parts):
+            return _joined([_sides(part, sql, alias) for part in parts], "OR", "AND")
+        case Not(part=part):
+            side = _sides(part, sql, alias)
+            return Sides(yes=side.not_maybe, maybe=side.not_yes, not_yes=side.maybe, not_maybe=side.yes, cost=side.cost)
+        case Default(part=part, yes=yes):
+            side = _sides(part, sql, alias)
+            one, other = (side.maybe, side.not_maybe) if yes else (side.yes, side.not_yes)
+            return Sides(yes=one, maybe=one, not_yes=other, not_maybe=other, cost=side.cost)
+        case Items():
+            return _items(tree, sql)
+
+
+def _joined(sides: list[Sides], word: str, opposite: str) -> Sides:
+    if not sides:
+        return certain("TRUE", "TRUE", 0) if word == "AND" else certain("FALSE", "FALSE", 0)
+    sides.sort(key=lambda side: side.cost)
+
+    def join(parts: list[str], by: str) -> str:
+        return parts[0] if len(parts) == 1 else "(" + f" {by} ".join(parts) + ")"
+
+    return Sides(
+        yes=join([side.yes for side in sides], word),
+        maybe=join([side.maybe for side in sides], word),
+        not_yes=join([side.not_yes for side in sides], opposite),
+        not_maybe=join([side.not_maybe for side in sides], opposite),
+        cost=max(side.cost for side in sides),
+    )
+
+
+def _items(items: Items, sql: Sql) -> Sides:
+    name = f"i{len(sql.passes)}"
+    sql.passes.append("")  # keeps the number while the inside is written
+    side = _sides(items.where, sql, "x")
+    table = TABLES[items.scope]
+    where = side.maybe
+    if items.latest:
+        by = LATEST[items.scope]
+        order = f"(y.{by} IS NULL), y.{by} DESC, y.id DESC"
+        table = f"(SELECT y.*, row_number() OVER (PARTITION BY y.person ORDER BY {order}) AS place FROM {table} y)"
+        where = f"x.place = 1 AND {where}"
+    sql.passes[sql.passes.index("")] = (
+        f"{name} AS MATERIALIZED (SELECT x.person AS person, CASE WHEN {side.yes} THEN 1 ELSE 0 END AS sure"
+        f" FROM {table} x WHERE {where})"
+    )
+    some = f"SELECT person FROM {name}"
+    often = f" GROUP BY person HAVING count(*) >= {int(items.least)}" if items.least > 1 else ""
+    return certain(f"p.id IN ({some} WHERE sure = 1{often})", f"p.id IN ({some}{often})")
+
+
+__all__ = ["ANSWERS", "Query", "fill", "only", "select"]

@@ -1,0 +1,319 @@
+"""What was decided, what we put where, what a person took away again, and who said no."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+
+from connector.clock import stamp, unstamp
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owned:
+    """One tag or pool on one platform record. `state`: ours, theirs, adding, removing."""
+
+    account: str
+    #: `Ref.id` of the candidate, or the member's address.
+    subject: str
+    kind: str
+    key: str
+    person: int
+    rules: tuple[str, ...]
+    state: str
+    rule_hash: str
+    added_at: datetime
+    receipt: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """One decision that changed or sent something, or would have (`mode` shadow)."""
+
+    rule: str
+    person: int
+    occasion: str
+    rule_hash: str
+    set_hash: str
+    clock: datetime
+    answer: bool | None
+    line: str
+    mode: str
+    plan: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    hash: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The answer a rule gives for a person, and since when. True, False (while it lingers) or None."""
+
+    answer: bool | None
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suppression:
+    """An opt-out learnt. `identity` e:address or c:account:candidate; `scope` everything or marketing."""
+
+    identity: str
+    scope: str
+    source: str
+    reason: str
+    learnt_at: datetime
+
+
+class Ledger:
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    # which rules are in force
+
+    def activate(self, hashes: Mapping[str, str], *, set_hash: str, now: datetime, plan: str) -> None:
+        """From now on these rules act in this version. An earlier moment of activation stays."""
+        self._db.executemany(
+            "insert into activations (rule, hash, set_hash, activated_at, plan) values (?, ?, ?, ?, ?)"
+            " on conflict (rule) do update set hash = excluded.hash, set_hash = excluded.set_hash, plan = excluded.plan",
+            [(rule, hash_, set_hash, stamp(now), plan) for rule, hash_ in hashes.items()],
+        )
+
+    def activations(self) -> dict[str, Activation]:
+        rows = self._db.execute("select rule, hash, activated_at from activations")
+        return {row[0]: Activation(row[1], unstamp(row[2])) for row in rows}
+
+    def deactivate(self, rules: Iterable[str]) -> None:
+        self._db.executemany("delete from activations where rule = ?", [(rule,) for rule in rules])
+
+    # answers that stand
+
+    def standing(self, people: Sequence[int]) -> dict[tuple[str, int], Standing]:
+        rows = self._db.execute(
+            "select rule, person, answer, since from standing where person in (select value from json_each(?))",
+            (_json(list(people)),),
+        )
+        return {(r[0], r[1]): Standing(None if r[2] is None else bool(r[2]), unstamp(r[3])) for r in rows}
+
+    def stand(self, answers: Iterable[tuple[str, int, bool | None, datetime]]) -> None:
+        self._db.executemany(
+            "insert into standing (rule, person, answer, since) values (?, ?, ?, ?)"
+            " on conflict (rule, person) do update set answer = excluded.answer, since = excluded.since",
+            [
+                (rule, person, None if answer is None else int(answer), stamp(since))
+                for rule, person, answer, since in answers
+            ],
+        )
+
+    def unstand(self, pairs: Iterable[tuple[str, int]]) -> None:
+        self._db.executemany("delete from standing where rule = ? and person = ?", pairs)
+
+    def waiting_to_settle(self, rules: Sequence[str]) -> list[int]:
+        """People for whom one of these rules has an answer whose time may come by waiting alone."""
+        rows = self._db.execute(
+            "select distinct person from standing where rule in (select value from json_each(?)) and answer is not null",
+            (_json(list(rules)),),
+        )
+        return [row[0] for row in rows]
+
+    # what is ours
+
+    def owned(self, people: Sequence[int]) -> list[Owned]:
+        rows = self._db.execute(
+            f"{_OWNED} where person in (select value from json_each(?)) order by account, subject, kind, key",
+            (_json(list(people)),),
+        )
+        return [_owned(row) for row in rows]
+
+    def all_owned(self) -> list[Owned]:
+        return [_owned(row) for row in self._db.execute(f"{_OWNED} order by account, subject, kind, key")]
+
+    def owned_counts(self) -> dict[tuple[str, str], int]:
+        """(rule, account) → how many it keeps there."""
+        rows = self._db.execute(
+            "select r.value, o.account, count(*) from owned o, json_each(o.rules) r"
+            " where o.state in ('ours', 'adding') group by 1, 2"
+        )
+        return {(row[0], row[1]): row[2] for row in rows}
+
+    def own(self, rows: Iterable[Owned]) -> None:
+        self._db.executemany(
+            "insert into owned (account, subject, kind, key, person, rules, state, added_at, rule_hash, receipt)"
+            " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (account, subject, kind, key) do update set"
+            " person = excluded.person, rules = excluded.rules, state = excluded.state,"
+            " rule_hash = excluded.rule_hash, receipt = coalesce(excluded.receipt, receipt)",
+            [
+                (
+                    it.account,
+                    it.subject,
+                    it.kind,
+                    it.key,
+                    it.person,
+                    _json(list(it.rules)),
+                    it.state,
+                    stamp(it.added_at),
+                    it.rule_hash,
+                    it.receipt,
+                )
+                for it in rows
+            ],
+        )
+
+    def confirm(self, account: str, subject: str, kind: str, key: str, *, theirs: bool, receipt: str | None) -> None:
+        """The platform has it. `theirs`: it was there before us, so it is never ours to remove."""
+        self._db.execute(
+            "update owned set state = ?, receipt = coalesce(?, receipt)"
+            " where account = ? and subject = ? and kind = ? and key = ? and state = 'adding'",
+            ("theirs" if theirs else "ours", receipt, account, subject, kind, key),
+        )
+
+    def disown(self, account: str, subject: str, kind: str, key: str) -> None:
+        self._db.execute(
+            "delete from owned where account = ? and subject = ? and kind = ? and key = ?",
+            (account, subject, kind, key),
+        )
+
+    def part(self, person: int) -> None:
+        """The person is gone: nothing of theirs is ours to keep up any more."""
+        for table in ("owned", "standing", "vetoes", "enrolments"):
+            self._db.execute(f"delete from {table} where person = ?", (person,))
+
+    def veto(self, person: int, kind: str, key: str, *, by: str, now: datetime, facts: str) -> None:
+        """A human took our tag off: it stays off until `facts` (a hash of what the rule read) change."""
+        self._db.execute(
+            "insert or replace into vetoes (person, kind, key, by, at, facts) values (?, ?, ?, ?, ?, ?)",
+            (person, kind, key, by, stamp(now), facts),
+        )
+
+    def vetoes(self, people: Sequence[int]) -> dict[tuple[int, str, str], str]:
+        """(person, kind, key) → hash of the facts at that time."""
+        rows = self._db.execute(
+            "select person, kind, key, facts from vetoes where person in (select value from json_each(?))",
+            (_json(list(people)),),
+        )
+        return {(row[0], row[1], row[2]): row[3] for row in rows}
+
+    def lift(self, person: int, kind: str, key: str) -> None:
+        self._db.execute("delete from vetoes where person = ? and kind = ? and key = ?", (person, kind, key))
+
+    # decisions and plans
+
+    def decide(self, decisions: Iterable[Decided]) -> None:
+        self._db.executemany(
+            "insert or ignore into decisions"
+            " (rule, person, occasion, rule_hash, set_hash, clock, answer, line, mode, plan)"
+            " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    it.rule,
+                    it.person,
+                    it.occasion,
+                    it.rule_hash,
+                    it.set_hash,
+                    stamp(it.clock),
+                    None if it.answer is None else int(it.answer),
+                    it.line,
+                    it.mode,
+                    it.plan,
+                )
+                for it in decisions
+            ],
+        )
+
+    def occasions(self, people: Sequence[int]) -> dict[tuple[str, int], dict[str, datetime]]:
+        """(rule, person) → occasion → when it was decided."""
+        found: dict[tuple[str, int], dict[str, datetime]] = {}
+        for rule, person, occasion, clock in self._db.execute(
+            "select rule, person, occasion, clock from decisions where person in (select value from json_each(?))",
+            (_json(list(people)),),
+        ):
+            found.setdefault((rule, person), {})[occasion] = unstamp(clock)
+        return found
+
+    def decisions(self, person: int, *, limit: int = 50) -> list[Decided]:
+        rows = self._db.execute(
+            "select rule, person, occasion, rule_hash, set_hash, clock, answer, line, mode, plan from decisions"
+            " where person = ? order by id desc limit ?",
+            (person, limit),
+        )
+        return [
+            Decided(
+                rule=row[0],
+                person=row[1],
+                occasion=row[2],
+                rule_hash=row[3],
+                set_hash=row[4],
+                clock=unstamp(row[5]),
+                answer=None if row[6] is None else bool(row[6]),
+                line=row[7],
+                mode=row[8],
+                plan=row[9],
+            )
+            for row in rows
+        ]
+
+    def save_plan(self, id_: str, body: bytes, *, set_hash: str, made_at: datetime, expires_at: datetime) -> None:
+        self._db.execute(
+            "insert or replace into plans (id, made_at, expires_at, set_hash, state, body) values (?, ?, ?, ?, 'made', ?)",
+            (id_, stamp(made_at), stamp(expires_at), set_hash, body.decode()),
+        )
+
+    def plan(self, id_: str) -> tuple[bytes, str, datetime] | None:
+        """body, state, expiry."""
+        row = self._db.execute("select body, state, expires_at from plans where id = ?", (id_,)).fetchone()
+        return (row[0].encode(), row[1], unstamp(row[2])) if row else None
+
+    def mark_plan(self, id_: str, state: str) -> None:
+        self._db.execute("update plans set state = ? where id = ?", (state, id_))
+
+    # opt-outs
+
+    def suppress(self, suppressions: Iterable[Suppression]) -> int:
+        """Learn opt-outs; how many were news. The first date of each stays; none is ever taken back here."""
+        before = self._db.total_changes
+        self._db.executemany(
+            "insert or ignore into suppressions (identity, scope, source, reason, learnt_at) values (?, ?, ?, ?, ?)",
+            [(it.identity, it.scope, it.source, it.reason, stamp(it.learnt_at)) for it in suppressions],
+        )
+        return self._db.total_changes - before
+
+    def suppressions(self, identities: Iterable[str]) -> list[Suppression]:
+        rows = self._db.execute(
+            "select identity, scope, source, reason, learnt_at from suppressions"
+            " where identity in (select value from json_each(?)) order by learnt_at",
+            (_json(list(identities)),),
+        )
+        return [
+            Suppression(identity=row[0], scope=row[1], source=row[2], reason=row[3], learnt_at=unstamp(row[4]))
+            for row in rows
+        ]
+
+    def suppression_count(self) -> int:
+        return int(self._db.execute("select count(distinct identity) from suppressions").fetchone()[0])
+
+
+_OWNED = "select account, subject, kind, key, person, rules, state, rule_hash, added_at, receipt from owned"
+
+
+def _owned(row: tuple[str, str, str, str, int, str, str, str, str, str | None]) -> Owned:
+    return Owned(
+        account=row[0],
+        subject=row[1],
+        kind=row[2],
+        key=row[3],
+        person=row[4],
+        rules=tuple(msgspec.json.decode(row[5])),
+        state=row[6],
+        rule_hash=row[7],
+        added_at=unstamp(row[8]),
+        receipt=row[9],
+    )
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,278 @@
+"""Actions on their way out, and every attempt made at them.
+
+States: held (waits for a person) → pending → sending → sent · dead (a person must look) · cancelled.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from connector.clock import stamp, unstamp
+from connector.flow import Action, Verb
+from connector.model import Ref
+
+#: How long a claim is good for. Longer than any call may take, the platform's own time limit included.
+LEASE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queued:
+    """An action with what the house needs to know of it."""
+
+    action: Action
+    rule: str
+    #: keep, marketing, service, notice or optout: what the guard judges it as.
+    purpose: str
+    due_at: datetime
+    person: int | None = None
+    priority: int = 1
+    #: Key of the action that must have been sent before this one.
+    after: str | None = None
+    state: str = "pending"
+    attempts: int = 0
+    row: int = 0
+    token: int = 0
+    outcome: str = ""
+    made_at: datetime | None = None
+    settled_at: datetime | None = None
+    receipt: dict[str, Any] = field(default_factory=dict)
+
+
+class Outbox:
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    def put(self, actions: Iterable[Queued], *, now: datetime) -> int:
+        """Enqueue; how many were new. The key is the identity: the same act is never queued twice."""
+        before = self._db.total_changes
+        self._db.executemany(
+            "insert or ignore into outbox"
+            " (key, account, verb, person, subject, args, rule, purpose, priority, state, due_at, after, made_at)"
+            " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    it.action.key,
+                    it.action.account,
+                    it.action.verb.value,
+                    it.person,
+                    _json(it.action.subject) if it.action.subject else None,
+                    _json(it.action.args),
+                    it.rule,
+                    it.purpose,
+                    it.priority,
+                    it.state,
+                    stamp(it.due_at),
+                    it.after,
+                    stamp(now),
+                )
+                for it in actions
+            ],
+        )
+        return self._db.total_changes - before
+
+    def due(self, account: str, *, now: datetime, limit: int) -> list[Queued]:
+        """The next actions of one verb that may go: at most one a person, in order, opt-outs first."""
+        rows = self._db.execute(
+            f"{_SELECT} o where account = :account and state = 'pending' and due_at <= :now"
+            " and (after is null or exists (select 1 from outbox b where b.key = o.after and b.state = 'sent'))"
+            " and not exists (select 1 from outbox e where e.person = o.person and e.account = o.account and e.id < o.id"
+            "  and (e.state = 'sending' or (e.state = 'pending' and o.priority > 0"
+            "   and (e.due_at <= :now or e.attempts > 0))))"
+            " order by priority, due_at, id limit :limit",
+            {"account": account, "now": stamp(now), "limit": limit},
+        )
+        found = [_queued(row) for row in rows]
+        return [it for it in found if it.action.verb is found[0].action.verb and it.priority == found[0].priority]
+
+    def claim(self, rows: Sequence[int], *, token: int, now: datetime) -> None:
+        """Take them for sending. The attempt is counted now, so that an act that kills the process runs out too."""
+        ids = _json(list(rows))
+        self._db.execute(
+            "update outbox set state = 'sending', attempts = attempts + 1, token = ?, leased_until = ?"
+            " where id in (select value from json_each(?)) and state = 'pending'",
+            (token, stamp(now + LEASE), ids),
+        )
+        self._db.execute(
+            "insert into attempts (action, n, started_at) select id, attempts, ? from outbox"
+            " where id in (select value from json_each(?)) and state = 'sending' and token = ?",
+            (stamp(now), ids, token),
+        )
+
+    def settle(
+        self,
+        row: int,
+        *,
+        token: int,
+        state: str,
+        outcome: str,
+        now: datetime,
+        due_at: datetime | None = None,
+        give_back: bool = False,
+        receipt: dict[str, Any] | None = None,
+    ) -> bool:
+        """End an attempt. False when the claim was lost to another holder meanwhile: then nothing changes.
+
+        `give_back`: we were told to wait, which is not failing, so the attempt is not counted."""
+        done = self._db.execute(
+            "update outbox set state = ?, outcome = ?, due_at = coalesce(?, due_at), attempts = attempts - ?,"
+            " token = null, leased_until = null, receipt = coalesce(?, receipt),"
+            " settled_at = case when ? in ('sent', 'dead', 'cancelled') then ? end"
+            " where id = ? and state = 'sending' and token = ?",
+            (
+                state,
+                outcome[:300],
+                stamp(due_at) if due_at else None,
+                int(give_back),
+                _json(receipt) if receipt is not None else None,
+                state,
+                stamp(now),
+                row,
+                token,
+            ),
+        ).rowcount
+        if done and give_back:
+            self._db.execute("delete from attempts where action = ? and ended_at is null", (row,))
+        elif done:
+            self._db.execute(
+                "update attempts set ended_at = ?, outcome = ? where action = ? and ended_at is null",
+                (stamp(now), outcome[:300], row),
+            )
+        if done and state in ("dead", "cancelled"):
+            self.cancel_followers(row, now=now)
+        return bool(done)
+
+    def rescue(self, *, account: str, now: datetime, doubtful: Sequence[Verb] = ()) -> int:
+        """Claims whose holder died are due again; those that cannot be looked up are left to a person."""
+        doubt = _json([verb.value for verb in doubtful])
+        rows = self._db.execute(
+            "select id, verb in (select value from json_each(?)) from outbox"
+            " where state = 'sending' and account = ? and leased_until < ?",
+            (doubt, account, stamp(now)),
+        ).fetchall()
+        for row, in_doubt in rows:
+            state, outcome = ("dead", "may have been sent; not repeated") if in_doubt else ("pending", "claim lapsed")
+            self._db.execute(
+                "update outbox set state = ?, outcome = ?, token = null, leased_until = null where id = ?",
+                (state, outcome, row),
+            )
+            self._db.execute(
+                "update attempts set ended_at = ?, outcome = ? where action = ? and ended_at is null",
+                (stamp(now), outcome, row),
+            )
+        return len(rows)
+
+    def lapse(self, account: str) -> None:
+        """We hold the lane and nothing of ours is under way: whatever is still claimed was a dead holder's."""
+        self._db.execute("update outbox set leased_until = '' where account = ? and state = 'sending'", (account,))
+
+    def cancel_followers(self, row: int, *, now: datetime) -> None:
+        """What was to come after an act that never happened does not happen either."""
+        self._db.execute(
+            "with recursive f (key) as (select key from outbox where id = ?"
+            " union select o.key from outbox o join f on o.after = f.key)"
+            " update outbox set state = 'cancelled', outcome = 'what came before it was not sent', settled_at = ?"
+            " where key in (select key from f) and id <> ? and state in ('pending', 'held')",
+            (row, stamp(now), row),
+        )
+
+    def cancel(self, rows: Iterable[int], *, why: str, now: datetime) -> None:
+        for row in rows:
+            self._db.execute(
+                "update outbox set state = 'cancelled', outcome = ?, settled_at = ?"
+                " where id = ? and state in ('pending', 'held')",
+                (why[:300], stamp(now), row),
+            )
+            self.cancel_followers(row, now=now)
+
+    def postpone(self, row: int, *, until: datetime, why: str) -> None:
+        """The guard says: not now."""
+        self._db.execute(
+            "update outbox set due_at = ?, outcome = ? where id = ? and state = 'pending'",
+            (stamp(until), why[:300], row),
+        )
+
+    def retry(self, rows: Sequence[int], *, now: datetime) -> int:
+        """A person looked at dead letters and wants them tried again."""
+        return self._db.execute(
+            "update outbox set state = 'pending', attempts = 0, due_at = ?, settled_at = null"
+            " where state = 'dead' and id in (select value from json_each(?))",
+            (stamp(now), _json(list(rows))),
+        ).rowcount
+
+    def of_person(self, person: int) -> list[Queued]:
+        """What still waits for this person."""
+        rows = self._db.execute(f"{_SELECT} o where person = ? and state in ('pending', 'sending', 'held')", (person,))
+        return [_queued(row) for row in rows]
+
+    def in_state(self, state: str, *, limit: int = 1000) -> list[Queued]:
+        rows = self._db.execute(f"{_SELECT} o where state = ? order by id desc limit ?", (state, limit))
+        return [_queued(row) for row in rows]
+
+    def by_key(self, keys: Sequence[str]) -> dict[str, Queued]:
+        rows = self._db.execute(f"{_SELECT} o where key in (select value from json_each(?))", (_json(list(keys)),))
+        return {it.action.key: it for it in map(_queued, rows)}
+
+    def counts(self) -> dict[str, int]:
+        return dict(self._db.execute("select state, count(*) from outbox group by state").fetchall())
+
+    def sent_counts(self) -> dict[tuple[str, str], int]:
+        """(account, verb) → how many the platform took."""
+        rows = self._db.execute("select account, verb, count(*) from outbox where state = 'sent' group by 1, 2")
+        return {(row[0], row[1]): row[2] for row in rows}
+
+    def changed_since(self, rule: str, verbs: Sequence[Verb], since: datetime) -> int:
+        """How many such changes a rule has asked for since then: what its limit counts."""
+        row = self._db.execute(
+            "select count(*) from outbox where rule = ? and made_at >= ? and state <> 'cancelled'"
+            " and verb in (select value from json_each(?))",
+            (rule, stamp(since), _json([verb.value for verb in verbs])),
+        ).fetchone()
+        return int(row[0])
+
+    def next_due(self, account: str) -> datetime | None:
+        row = self._db.execute(
+            "select min(due_at) from outbox where account = ? and state = 'pending'", (account,)
+        ).fetchone()
+        return unstamp(row[0]) if row and row[0] else None
+
+
+_SELECT = (
+    "select id, key, account, verb, person, subject, args, rule, purpose, priority, state, due_at, after, attempts,"
+    " token, outcome, made_at, settled_at, receipt from outbox"
+)
+
+
+def _queued(row: tuple[Any, ...]) -> Queued:
+    return Queued(
+        row=row[0],
+        action=Action(
+            key=row[1],
+            account=row[2],
+            verb=Verb(row[3]),
+            subject=msgspec.json.decode(row[5], type=Ref) if row[5] else None,
+            args=msgspec.json.decode(row[6]),
+        ),
+        person=row[4],
+        rule=row[7],
+        purpose=row[8],
+        priority=row[9],
+        state=row[10],
+        due_at=unstamp(row[11]),
+        after=row[12],
+        attempts=row[13],
+        token=row[14] or 0,
+        outcome=row[15],
+        made_at=unstamp(row[16]),
+        settled_at=unstamp(row[17]) if row[17] else None,
+        receipt=msgspec.json.decode(row[18]) if row[18] else {},
+    )
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()

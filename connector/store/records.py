@@ -1,0 +1,290 @@
+"""Canonical records, newest wins, whatever order they came in; and what they make dirty."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from connector.clock import stamp
+from connector.model import AnyRecord, Candidate, Engagement, Gone, Member, Merged, Ref
+
+_DECODER: msgspec.json.Decoder[AnyRecord] = msgspec.json.Decoder(AnyRecord)
+_ENCODER = msgspec.json.Encoder()
+#: Reference data: a change touches everyone whose applications name it.
+REFERENCE = frozenset(
+    {"stage", "reason", "department", "office", "source", "tag", "user", "job", "job_post", "opening", "campaign"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a batch of records changed."""
+
+    changed: int
+    #: Addresses whose member or engagement records changed.
+    addresses: frozenset[str]
+    #: Reference refs that changed.
+    reference: tuple[Ref, ...]
+
+
+def owner(record: AnyRecord) -> str | None:
+    """What a record belongs to, inside its account: `kind:id`, or an address for what is known by address only."""
+    if isinstance(record, Member | Engagement):
+        return f"email:{record.email}"
+    for name in ("application", "candidate", "job"):
+        ref = getattr(record, name, None)
+        if isinstance(ref, Ref) and record.ref.kind != name:
+            return f"{ref.kind}:{ref.id}"
+    return None
+
+
+class Records:
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    def apply(self, records: Sequence[AnyRecord], *, received_at: datetime, seen: int = 0) -> Applied:
+        """Store what is newer than what is held. `seen` marks them as listed by that run."""
+        received = stamp(received_at)
+        newest: dict[Ref, tuple[str, AnyRecord]] = {}
+        for record in records:
+            version = stamp(record.updated_at) if record.updated_at else received
+            if isinstance(record, Merged | Gone) and record.updated_at is None and record.at:
+                version = stamp(record.at)
+            held = newest.get(record.ref)
+            if held is None or version >= held[0]:
+                newest[record.ref] = (version, record)
+        changed = self._newer(newest)
+        if seen:
+            self._db.executemany(
+                "update records set seen = ? where account = ? and kind = ? and id = ?",
+                [(seen, ref.account, ref.kind, ref.id) for ref in newest],
+            )
+        self._write(changed, received)
+        return self._dirty([record for _, record, _ in changed])
+
+    def _newer(self, newest: dict[Ref, tuple[str, AnyRecord]]) -> list[tuple[str, AnyRecord, str]]:
+        """(version, record, body) of those that differ from what is held and are not older."""
+        by_kind: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for ref in newest:
+            by_kind[ref.account, ref.kind].append(ref.id)
+        held: dict[tuple[str, str, str], tuple[str, str]] = {}
+        for (account, kind), ids in by_kind.items():
+            rows = self._db.execute(
+                "select id, version, body from records where account = ? and kind = ?"
+                " and id in (select value from json_each(?))",
+                (account, kind, _ENCODER.encode(ids).decode()),
+            )
+            held.update({(account, kind, row[0]): (row[1], row[2]) for row in rows})
+        changed = []
+        for ref, (version, record) in newest.items():
+            body = _ENCODER.encode(record).decode()
+            before = held.get((ref.account, ref.kind, ref.id))
+            if before is None or (version >= before[0] and body != before[1]):
+                changed.append((version, record, body))
+        return changed
+
+    def _write(self, changed: Sequence[tuple[str, AnyRecord, str]], received: str) -> None:
+        self._db.executemany(
+            "insert into records (account, kind, id, version, gone, parent, body, received_at)"
+            " values (?, ?, ?, ?, ?, ?, ?, ?)"
+            " on conflict (account, kind, id) do update set version = excluded.version, gone = excluded.gone,"
+            " parent = coalesce(excluded.parent, parent), body = excluded.body, received_at = excluded.received_at",
+            [
+                (
+                    it.ref.account,
+                    it.ref.kind,
+                    it.ref.id,
+                    version,
+                    int(isinstance(it, Gone | Merged)),
+                    owner(it),
+                    body,
+                    received,
+                )
+                for version, it, body in changed
+            ],
+        )
+        self._db.executemany(
+            "insert or replace into merges (account, kind, loser, winner) values (?, ?, ?, ?)",
+            [
+                (it.ref.account, it.ref.kind, it.ref.id, it.into.id)
+                for _, it, _ in changed
+                if isinstance(it, Merged) and it.ref.id != it.into.id
+            ],
+        )
+
+    def _dirty(self, changed: Sequence[AnyRecord]) -> Applied:
+        """Mark the candidates that these records tell something about."""
+        dirty: set[tuple[str, str]] = set()
+        orphans: dict[str, list[str]] = defaultdict(list)
+        addresses: set[str] = set()
+        for it in changed:
+            if isinstance(it, Member | Engagement):
+                addresses.update(address for address in (it.email, getattr(it, "former_email", None)) if address)
+            elif it.ref.kind == "candidate":
+                dirty.add((it.ref.account, it.ref.id))
+                if isinstance(it, Merged):
+                    dirty.add((it.ref.account, it.into.id))
+            elif isinstance(candidate := getattr(it, "candidate", None), Ref):
+                dirty.add((candidate.account, candidate.id))
+            elif isinstance(application := getattr(it, "application", None), Ref):
+                orphans[application.account].append(application.id)
+            elif isinstance(it, Gone) and it.ref.kind not in REFERENCE:
+                orphans[it.ref.account].extend(self._applications_of(it.ref))
+        for account, ids in orphans.items():
+            dirty.update((account, found) for found in self._candidates_of(account, ids))
+        self.soil(dirty)
+        self._soil_addresses(addresses)
+        reference = tuple(it.ref for it in changed if it.ref.kind in REFERENCE)
+        return Applied(len(changed), frozenset(addresses), reference)
+
+    def soil(self, candidates: Iterable[tuple[str, str]]) -> None:
+        """These candidate records need their person built anew."""
+        self._db.executemany("insert or ignore into dirty (account, id) values (?, ?)", candidates)
+
+    def soil_account(self, account: str) -> None:
+        """Reference data changed: everyone of the account."""
+        self._db.execute("insert or ignore into dirty select account, id from candidates where account = ?", (account,))
+
+    def soil_everyone(self) -> None:
+        self._db.execute("insert or ignore into dirty select account, id from candidates")
+
+    def _soil_addresses(self, addresses: Iterable[str]) -> None:
+        self._db.executemany(
+            "insert or ignore into dirty select account, id from links where key = ?",
+            [(f"e:{address}",) for address in addresses],
+        )
+
+    def _applications_of(self, ref: Ref) -> list[str]:
+        if ref.kind == "application":
+            return [ref.id]
+        row = self._db.execute(
+            "select parent from records where account = ? and kind = ? and id = ?", (ref.account, ref.kind, ref.id)
+        ).fetchone()
+        return [row[0].removeprefix("application:")] if row and (row[0] or "").startswith("application:") else []
+
+    def _candidates_of(self, account: str, applications: Sequence[str]) -> set[str]:
+        rows = self._db.execute(
+            "select distinct substr(parent, 11) from records where account = ? and kind = 'application'"
+            " and parent like 'candidate:%' and id in (select value from json_each(?))",
+            (account, _ENCODER.encode(list(applications)).decode()),
+        )
+        return {row[0] for row in rows}
+
+    def dirty(self, limit: int) -> list[tuple[str, str]]:
+        return [(row[0], row[1]) for row in self._db.execute("select account, id from dirty limit ?", (limit,))]
+
+    def dirty_count(self) -> int:
+        return int(self._db.execute("select count(*) from dirty").fetchone()[0])
+
+    def clean(self, candidates: Iterable[tuple[str, str]]) -> None:
+        self._db.executemany("delete from dirty where account = ? and id = ?", candidates)
+
+    def get(self, ref: Ref) -> AnyRecord | None:
+        row = self._db.execute(
+            "select body from records where account = ? and kind = ? and id = ?", (ref.account, ref.kind, ref.id)
+        ).fetchone()
+        return _DECODER.decode(row[0]) if row else None
+
+    def get_many(self, account: str, kind: str, ids: Sequence[str]) -> dict[str, AnyRecord]:
+        rows = self._db.execute(
+            "select id, body from records where account = ? and kind = ? and id in (select value from json_each(?))",
+            (account, kind, _ENCODER.encode(list(ids)).decode()),
+        )
+        return {row[0]: _DECODER.decode(row[1]) for row in rows}
+
+    def children(self, account: str, parents: Sequence[str]) -> list[AnyRecord]:
+        """What belongs to these (`kind:id`), except what is gone; in the order of their ids."""
+        rows = self._db.execute(
+            "select body from records where account = ? and gone = 0"
+            " and parent in (select value from json_each(?)) order by kind, id",
+            (account, _ENCODER.encode(list(parents)).decode()),
+        )
+        return [_DECODER.decode(row[0]) for row in rows]
+
+    def of_kind(self, account: str, kind: str) -> list[AnyRecord]:
+        """All of a kind, for reference data and reports."""
+        rows = self._db.execute(
+            "select body from records where account = ? and kind = ? and gone = 0 order by id", (account, kind)
+        )
+        return [_DECODER.decode(row[0]) for row in rows]
+
+    def users(self) -> list[AnyRecord]:
+        """Colleagues who are candidates too, in every account."""
+        rows = self._db.execute(
+            "select body from records where kind = 'user' and gone = 0 and body like '%\"candidates\"%'"
+        )
+        return [_DECODER.decode(row[0]) for row in rows]
+
+    def by_address(self, addresses: Sequence[str]) -> list[AnyRecord]:
+        """Members and engagements of these addresses, in every account."""
+        rows = self._db.execute(
+            "select r.body from (select distinct account from records) a join records r on r.account = a.account"
+            " where r.gone = 0 and r.parent in (select value from json_each(?)) order by r.account, r.kind, r.id",
+            (_ENCODER.encode([f"email:{address}" for address in addresses]).decode(),),
+        )
+        return [_DECODER.decode(row[0]) for row in rows]
+
+    def loser_ids(self, account: str, kind: str, winner: str) -> list[str]:
+        """Everything merged into `winner`, directly or through others."""
+        rows = self._db.execute(
+            "with recursive lost (id) as ("
+            " select loser from merges where account = ?1 and kind = ?2 and winner = ?3"
+            " union select m.loser from merges m join lost on m.winner = lost.id where m.account = ?1 and m.kind = ?2)"
+            " select id from lost",
+            (account, kind, winner),
+        )
+        return [row[0] for row in rows]
+
+    def winner(self, account: str, kind: str, id_: str) -> str:
+        """Where a merged record's things are now; itself when it was not merged."""
+        seen = {id_}
+        while row := self._db.execute(
+            "select winner from merges where account = ? and kind = ? and loser = ?", (account, kind, id_)
+        ).fetchone():
+            id_ = row[0]
+            if id_ in seen:
+                break
+            seen.add(id_)
+        return id_
+
+    def unseen(self, account: str, kinds: Sequence[str], run: int) -> list[Ref]:
+        """What a complete walk of `run` did not list."""
+        rows = self._db.execute(
+            "select kind, id from records where account = ? and gone = 0 and seen <> ?"
+            " and kind in (select value from json_each(?))",
+            (account, run, _ENCODER.encode(list(kinds)).decode()),
+        )
+        return [Ref(account, row[0], row[1]) for row in rows]
+
+    def count(self, account: str, kinds: Sequence[str]) -> int:
+        row = self._db.execute(
+            "select count(*) from records where account = ? and gone = 0 and kind in (select value from json_each(?))",
+            (account, _ENCODER.encode(list(kinds)).decode()),
+        ).fetchone()
+        return int(row[0])
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """account → kind → how many are held."""
+        found: dict[str, dict[str, int]] = defaultdict(dict)
+        for row in self._db.execute(
+            "select account, kind, count(*) from records where gone = 0 group by account, kind order by account, kind"
+        ):
+            found[row[0]][row[1]] = row[2]
+        return dict(found)
+
+    def forget(self, ref: Ref) -> None:
+        """Keep that it is gone, and nothing else of it."""
+        gone: Any = Gone(ref=ref, anonymised=True)
+        self._db.execute(
+            "update records set body = ?, gone = 1 where account = ? and kind = ? and id = ?",
+            (_ENCODER.encode(gone).decode(), ref.account, ref.kind, ref.id),
+        )
+
+
+__all__ = ["REFERENCE", "Applied", "Candidate", "Records", "owner"]

@@ -1,0 +1,137 @@
+"""Window → Deliveries: pull, backfill, reconcile, and re-read what was hinted at. One page a step, so that it resumes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from connector.accounts import Account
+from connector.adapter import Fetches, Pulls
+from connector.errors import CursorExpired, Refused, Unsupported
+from connector.flow import Delivery, Page, Stream, Window
+from connector.model import Gone
+from connector.store import Sqlite, Tx
+from connector.store.inbox import Wanted
+from connector.store.schedule import Mark, Walk
+
+#: A complete walk that lost more than this share of what we hold is a fault at the source, not a fact.
+MOST_GONE = 0.10
+#: So few may always vanish.
+GONE_ANYWAY = 25
+#: A hint that cannot be followed is tried again after this.
+LATER = timedelta(minutes=5)
+
+
+def due(mark: Mark, stream: Stream, account: Account, *, now: datetime) -> bool:
+    """Is it time to pull this stream."""
+    if mark.walk is not None or mark.pulled_at is None:
+        return True
+    return now - mark.pulled_at >= stream.every
+
+
+def step(
+    store: Sqlite, account: Account, stream: Stream, *, now: datetime, run: int, full: bool = False
+) -> Counter[str]:
+    """Pull one page and keep it. Counts `pages` and `items`; `done` is 1 when the window is exhausted.
+
+    Raises the client's error families; nothing is kept then, and the next call asks for the same page again."""
+    adapter = account.adapter
+    if not isinstance(adapter, Pulls):
+        raise Unsupported(f"{account.name}: this platform cannot be pulled from")
+    with store.reading() as tx:
+        mark = tx.schedule.mark(account.name, stream.name)
+    walk = mark.walk or _new_walk(mark, stream, account, now=now, run=run, full=full)
+    window = Window(since=walk.since, until=walk.until)
+    try:
+        page = adapter.pull(stream.name, window, walk.cursor)
+    except CursorExpired:
+        if walk.cursor is None:
+            raise
+        walk = replace(walk, cursor=None, page=0, run=run)
+        page = adapter.pull(stream.name, window, None)
+    return store.write(lambda tx: _keep(tx, account, stream, walk, page, now=now))
+
+
+def _new_walk(mark: Mark, stream: Stream, account: Account, *, now: datetime, run: int, full: bool) -> Walk:
+    stale = stream.complete and (mark.complete_at is None or now - mark.complete_at >= account.declaration.reconcile)
+    everything = full or stale or mark.until is None or not stream.windowed
+    since = None if everything or mark.until is None else mark.until - stream.overlap
+    return Walk(since=since, until=now, full=since is None, page=0, cursor=None, run=run)
+
+
+def _keep(tx: Tx, account: Account, stream: Stream, walk: Walk, page: Page, *, now: datetime) -> Counter[str]:
+    """The page and how far the walk has come, in one transaction."""
+    counting = "walk" if walk.full and stream.complete else "pull"
+    delivery = Delivery(
+        account=account.name,
+        stream=stream.name,
+        id=f"{counting}:{walk.run}:{stream.name}:{walk.page}",
+        body=page.body,
+        received_at=now,
+    )
+    tx.inbox.keep([delivery])
+    done = page.cursor is None
+    tx.schedule.walk(account.name, stream.name, replace(walk, page=walk.page + 1, cursor=page.cursor))
+    if done and counting == "pull":
+        tx.schedule.arrive(account.name, stream.name, until=walk.until, complete=walk.full, now=now)
+    return Counter(pages=1, items=page.count, done=int(done))
+
+
+def reconcile(store: Sqlite, account: Account, stream: Stream, *, now: datetime) -> Counter[str]:
+    """After a complete walk has been read: what it did not list is gone. Refused when far too much would go."""
+
+    def work(tx: Tx) -> Counter[str]:
+        walk = tx.schedule.mark(account.name, stream.name).walk
+        if walk is None or walk.cursor is not None or not walk.page:
+            return Counter()
+        lost = tx.records.unseen(account.name, stream.kinds, walk.run)
+        held = tx.records.count(account.name, stream.kinds)
+        tx.schedule.arrive(account.name, stream.name, until=walk.until, complete=True, now=now)
+        if len(lost) > max(GONE_ANYWAY, held * MOST_GONE):
+            return Counter(withheld=len(lost))
+        tx.records.apply([Gone(ref=ref, at=walk.until) for ref in lost], received_at=now)
+        return Counter(gone=len(lost))
+
+    return store.write(work)
+
+
+def reread(store: Sqlite, account: Account, *, now: datetime) -> Counter[str]:
+    """Follow the hints that are due: one kind, as many ids as one call takes. Empty: none is due."""
+    if not isinstance(account.adapter, Fetches) or not account.reachable:
+        return Counter()
+    with store.reading() as tx:
+        wanted = tx.inbox.hints(account.name, now=now, limit=1)
+        if not wanted:
+            return Counter()
+        kind = wanted[0].ref.kind
+        wanted = tx.inbox.hints(account.name, now=now, limit=account.declaration.fetches.get(kind, 1))
+    if kind not in account.declaration.fetches:
+        store.write(lambda tx: tx.inbox.unhint(wanted))
+        return Counter(unfollowed=len(wanted))
+    try:
+        pages = list(account.adapter.fetch(kind, [it.ref.id for it in wanted]))
+    except Refused:
+        store.write(lambda tx: tx.inbox.postpone(wanted, due_at=now + LATER))
+        return Counter(refused=len(wanted))
+    return store.write(lambda tx: _keep_reread(tx, account, wanted, pages, now=now))
+
+
+def _keep_reread(
+    tx: Tx, account: Account, wanted: Sequence[Wanted], pages: Sequence[tuple[str, Page]], *, now: datetime
+) -> Counter[str]:
+    asked = f"{wanted[0].ref.kind}:{','.join(it.ref.id for it in wanted)}"
+    deliveries = [
+        Delivery(
+            account=account.name,
+            stream=stream,
+            id=f"fetch:{now.isoformat()}:{number}:{asked}"[:400],
+            body=page.body,
+            received_at=now,
+        )
+        for number, (stream, page) in enumerate(pages)
+    ]
+    tx.inbox.keep(deliveries)
+    tx.inbox.unhint(wanted)
+    return Counter(reread=len(wanted), pages=len(pages))
