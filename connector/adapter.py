@@ -56,6 +56,8 @@ class Declaration:
     verbs: Mapping[Verb, int] = field(default_factory=dict)
     #: Verb → the platform's permission it needs.
     scopes: Mapping[Verb, str] = field(default_factory=dict)
+    #: Verbs whose effect cannot be looked up: after an answer was lost they are left to a person, never repeated.
+    unrepeatable: tuple[Verb, ...] = ()
     door: Door | None = None
     #: Names of facts this platform can supply.
     facts: frozenset[str] = frozenset()

@@ -86,7 +86,7 @@ def application_row(it: Application, held: Holdings, words: Words) -> dict[str, 
         "stage_inferred": inferred,
         "scorecard_average": average,
         "scorecards": count,
-        "rejection_reason": words.reason_names.get(fold(reason.name)) if isinstance(reason, Reason) else None,
+        "rejection_reason": _reason(reason, words),
         "decided": stamped(decided),
         "applied": stamped(it.applied_at),
         "job": fold(str(it.job)) if it.job else None,
@@ -98,6 +98,11 @@ def application_row(it: Application, held: Holdings, words: Words) -> dict[str, 
         "offer": _offer(details),
         "account": fold(it.ref.account),
     }
+
+
+def _reason(reason: AnyRecord | None, words: Words) -> str | None:
+    key = words.reason_names.get(fold(reason.name)) if isinstance(reason, Reason) else None
+    return fold(key) if key else None
 
 
 def _status(it: Application, reason: AnyRecord | None) -> Status:
@@ -130,7 +135,7 @@ def furthest_stage(
     if best < 0 or any(order > order_of_best for order in unmapped):
         return None, None
     dated = any(visit.entered_at for visit in visits)
-    return ladder[best], not dated
+    return fold(ladder[best]), not dated
 
 
 def _verdicts(details: Sequence[AnyRecord], words: Words) -> tuple[float | None, int]:
@@ -183,7 +188,7 @@ def interview_rows(held: Holdings, words: Words) -> list[dict[str, Any]]:
                 rows.append(
                     {
                         "id": str(it.ref),
-                        "stage": words.stage_names.get(fold(name)) if name else None,
+                        "stage": fold(words.stage_names.get(fold(name), "")) or None if name else None,
                         "completed": stamped(it.completed_at),
                         "starts": stamped(it.starts_at),
                     }

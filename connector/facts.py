@@ -61,6 +61,12 @@ class Fact:
         return self.name.replace(".", "_")
 
     @property
+    def known_column(self) -> str:
+        """For a words fact that is unknown when empty: 1 in `people` while the person has a row. Triggers keep it, so
+        that asking who is unknown does not mean looking for every person's words."""
+        return f"{self.column}_known"
+
+    @property
     def table(self) -> str:
         """The mirror's table; empty for a role."""
         return "person_words" if self.type == "words" and self.scope == "person" else TABLES.get(self.scope, "")
@@ -180,12 +186,16 @@ def columns(scope: str) -> dict[str, str]:
 
 
 def mirror() -> tuple[str, ...]:
-    """SQL that makes the mirror's tables and the indexes that rules and the clock count on."""
+    """SQL that makes the mirror's tables and the indexes that rules and the clock count on.
+
+    Put a person's row in before their words."""
     made: list[str] = []
     for scope, table in TABLES.items():
         child = scope != "person"
         keys = "id TEXT PRIMARY KEY, person INTEGER NOT NULL" if child else "id INTEGER PRIMARY KEY"
         rest = "".join(f", {column} {type_}" for column, type_ in columns(scope).items())
+        if not child:
+            rest += "".join(f", {fact.known_column} INTEGER" for fact in of(scope).values() if fact.unknown_when_empty)
         made.append(f"CREATE TABLE {table} ({keys}{rest})")
         if child:
             made.append(f"CREATE INDEX {table}_person ON {table} (person)")
@@ -198,7 +208,21 @@ def mirror() -> tuple[str, ...]:
         " PRIMARY KEY (person, fact, word))"
     )
     made.append("CREATE INDEX person_words_word ON person_words (fact, word, person)")
+    for fact in FACTS:
+        if fact.unknown_when_empty:
+            made += _kept_known(fact)
     return tuple(made)
+
+
+def _kept_known(fact: Fact) -> tuple[str, str]:
+    name, column = fact.name, fact.known_column
+    return (
+        f"CREATE TRIGGER {column}_on AFTER INSERT ON person_words WHEN new.fact = '{name}' BEGIN"
+        f" UPDATE people SET {column} = 1 WHERE id = new.person AND {column} IS NULL; END",
+        f"CREATE TRIGGER {column}_off AFTER DELETE ON person_words WHEN old.fact = '{name}' AND NOT EXISTS"
+        f" (SELECT 1 FROM person_words WHERE person = old.person AND fact = '{name}') BEGIN"
+        f" UPDATE people SET {column} = NULL WHERE id = old.person; END",
+    )
 
 
 __all__ = [

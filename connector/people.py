@@ -10,6 +10,7 @@ from datetime import datetime
 from connector.applications import Holdings, furthest_stage
 from connector.clock import stamp
 from connector.errors import KeepwarmError
+from connector.facts import fold
 from connector.flow import Hint
 from connector.image import image
 from connector.model import AnyRecord, Application, Candidate, Member, Ref, Status, Touch, User
@@ -280,7 +281,7 @@ def _ask_for_evidence(tx: Tx, held: Holdings, lens: Lens, *, now: datetime) -> N
     need = lens.evidence
     if need is None or not need.needed:
         return
-    ladder = lens.words.vocabulary.stages
+    ladder = [fold(stage) for stage in lens.words.vocabulary.stages]
     for it in held.applications:
         kinds = lens.costly.get(it.ref.account, ())
         if not kinds or it.status is Status.ACTIVE or it.prospect:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Iterable
 
 from adapters.greenhouse.eye import Eye, at, custom, flag, midnight
 from adapters.greenhouse.words import EMAIL_ORDER, INTERVIEW, OFFER, OUTBOUND, RATING, SCORECARD, STATUS, TOUCH
@@ -28,7 +27,6 @@ from connector.raw import Raw
 def candidate(raw: Raw, eye: Eye) -> Iterable[AnyRecord]:
     ref = eye.ref("candidate", raw["id"])
     first, last = raw["first_name"].maybe(Raw.text), raw["last_name"].maybe(Raw.text)
-    fields = custom(raw["custom_fields"], eye.choices.fields)
     address = next(iter(raw["addresses"].items()), None) if eye.choices.address else None
     yield Candidate(
         ref=ref,
@@ -41,15 +39,13 @@ def candidate(raw: Raw, eye: Eye) -> Iterable[AnyRecord]:
         time_zone=zone(raw["time_zone"].maybe(Raw.text) or ""),
         tags=tuple(tag.text() for tag in raw["tags"].items()),
         can_email=raw["can_email"].maybe(Raw.flag),
-        contact_allowed=_consent(fields),
-        contact_expires_at=_expiry(raw["custom_fields"], eye.choices.fields),
         employee=bool(raw["linked_user_ids"].items()),
         private=flag(raw["private"]) or flag(raw["is_private"]),
         anonymised=first == "Anonymized" and last == ref.id,
         created_at=at(raw["created_at"]),
         last_activity_at=at(raw["last_activity_at"]),
         url=raw["url"].maybe(Raw.text),
-        fields=fields,
+        fields=custom(raw["custom_fields"], eye.choices.fields),
     )
 
 
@@ -158,15 +154,14 @@ def touch(raw: Raw, eye: Eye) -> Iterable[AnyRecord]:
 
 
 def _outbound(raw: Raw, kind: TouchKind, ours: tuple[str, ...]) -> bool | None:
-    """A note is never a letter. A mail is judged by who sent it, if we may see that; a recruiter may log either way."""
+    """A note is never a letter. A mail is judged by its sender where we may see that, else by who logged it."""
     if kind is TouchKind.NOTE:
         return False
-    if raw["type"].text() in OUTBOUND:
-        return True if raw["user_id"] else None
     sender = raw["email_from"].maybe(Raw.text) if kind is TouchKind.EMAIL and ours else None
-    if not sender:
-        return None
-    return sender.rstrip("> ").rpartition("@")[2].lower() in ours
+    if sender:
+        return sender.rstrip("> ").rpartition("@")[2].lower() in ours
+    # without a colleague's id it is the system's or the candidate's
+    return True if raw["user_id"] and raw["type"].text() in OUTBOUND else None
 
 
 def tagging(raw: Raw, eye: Eye) -> Iterable[AnyRecord]:
@@ -176,17 +171,3 @@ def tagging(raw: Raw, eye: Eye) -> Iterable[AnyRecord]:
         candidate=eye.ref("candidate", raw["candidate_id"]),
         tag=eye.ref("tag", raw["candidate_tag_id"]),
     )
-
-
-_SAID = {"yes": True, "true": True, "no": False, "false": False}
-
-
-def _consent(fields: Mapping[str, tuple[str, ...]]) -> bool | None:
-    """Only a plain yes or no is consent or its refusal; anything else is not known."""
-    said = fields.get("consent", ())
-    return _SAID.get(said[0].lower()) if len(said) == 1 else None
-
-
-def _expiry(block: Raw, wanted: Mapping[str, str]) -> datetime | None:
-    """A consent that ends "on" a day ends as that day begins: the stricter reading."""
-    return block[wanted["consent_expires"]]["value"].maybe(midnight) if "consent_expires" in wanted else None

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
 from starlette.requests import Request
@@ -79,7 +80,7 @@ class Tokens:
         """The vendor's PHP library sends `grant_type` in the query; that works too."""
         if not self.windows.take():
             return answer({"message": "Too Many Requests"}, 429, self.windows.refused())
-        form = {**request.query_params, **{key: str(value) for key, value in (await request.form()).items()}}
+        form = {**request.query_params, **await _form(request)}
         if not self.signed_in(request):
             return answer({"error": "invalid_client"}, 401)
         if form.get("grant_type") != "client_credentials":
@@ -93,7 +94,7 @@ class Tokens:
     async def introspect(self, request: Request) -> Response:
         if not self.signed_in(request):
             return answer({"error": "invalid_client"}, 401)
-        until, subject = self.issued.get(str((await request.form()).get("token", "")), (0.0, ""))
+        until, subject = self.issued.get((await _form(request)).get("token", ""), (0.0, ""))
         if until < time.time():
             return answer({"active": False})
         claims = {
@@ -124,3 +125,7 @@ class Tokens:
             raise Refusal(403, "Forbidden", [f"Missing scope harvest:{resource}:{verb}"])
         if verb == "list" and not self.site_admin:
             raise Refusal(403, "Forbidden", ["The user must be a Site Admin"])
+
+
+async def _form(request: Request) -> dict[str, str]:
+    return dict(parse_qsl((await request.body()).decode("utf-8", "replace")))

@@ -59,8 +59,9 @@ class Sender:
             for offer in self._box.tables["offers"].of("application_id", row["id"])
             if offer["status"] != "Deprecated"
         ]
+        last = offers[-1] if offers else {}
         offer = {
-            key: offers[-1].get(column)
+            key: last.get(column)
             for key, column in {
                 "id": "id",
                 "version": "version",

@@ -128,12 +128,14 @@ class Table:
 
     resource: Resource
     offset: int = 0
+    highest: int = 0
     rows: dict[int, Row] = field(default_factory=dict)
     ids: list[int] = field(default_factory=list)
     children: dict[str, dict[int, list[int]]] = field(default_factory=dict)
 
     def next_id(self) -> int:
-        return (self.ids[-1] if self.ids else FIRST_ID + self.offset) + 1
+        """Never one that was used before, even if its row is gone."""
+        return max(self.highest, FIRST_ID + self.offset) + 1
 
     def put(self, row: Row) -> Row:
         """Add or replace by id; parents are indexed anew when they changed."""
@@ -147,6 +149,7 @@ class Table:
         for parent in self.resource.parents:
             self._index(parent, key, None if old is None else old.get(parent), row.get(parent))
         self.rows[key] = row
+        self.highest = max(self.highest, key)
         return row
 
     def drop(self, key: int) -> Row:

@@ -19,9 +19,21 @@ VISIBILITY = {"public": "publicly_visible", "private": "privately_visible", "adm
 NOTE_KEYS = ("candidate_id", "application_id", "user_id", "body", "note_type", "visibility")
 EMAIL_KEYS = ("subject", "email_from", "email_to", "email_cc")
 CANDIDATE_KEYS = (
-    "first_name last_name preferred_name company title is_private can_email email_addresses phone_numbers addresses "
-    "website_addresses social_media_addresses tags custom_fields"
-).split()
+    "first_name",
+    "last_name",
+    "preferred_name",
+    "company",
+    "title",
+    "is_private",
+    "can_email",
+    "email_addresses",
+    "phone_numbers",
+    "addresses",
+    "website_addresses",
+    "social_media_addresses",
+    "tags",
+    "custom_fields",
+)
 
 
 @dataclass(frozen=True, slots=True)

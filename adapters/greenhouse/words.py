@@ -65,7 +65,7 @@ TOUCH: dict[str, TouchKind | None] = {
     "FORM": None,
     "MIGRATION_ERROR": None,
 }
-#: These are only ever written by a colleague to a candidate; LINKEDIN_NOTE is a remark and tells nothing.
-OUTBOUND = frozenset({"TOUCHPOINT", "LINKEDIN_INMAIL"})
+#: With a colleague's name on them these went to the candidate; LINKEDIN_NOTE is a remark and tells nothing.
+OUTBOUND = frozenset({"EMAIL", "TOUCHPOINT", "LINKEDIN_INMAIL"})
 #: A letter to someone's desk at their present employer is the last resort.
 EMAIL_ORDER = {"personal": 0, "other": 1, "work": 2}

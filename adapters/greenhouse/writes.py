@@ -93,6 +93,8 @@ def _untagging(client: Client, choices: Choices, actions: Sequence[Action]) -> A
 
 def _noting(client: Client, choices: Choices, actions: Sequence[Action]) -> Act:
     """A note to an unknown candidate is taken and hangs on nobody, so each is looked for first."""
+    if choices.note_user and not choices.note_user.isdecimal():
+        raise Unsupported("options.note_user: wanted a Greenhouse user id, came something else")
     people = tuple(dict.fromkeys(_person(action) for action in actions))
     pages = walk_by(client, "candidates", "id", "id", people)
     here = {value_of(row, "id") for _, found in pages for row in found}

@@ -51,9 +51,10 @@ class Lever:
         if delivery.stream is None:
             return hooks.read(delivery)
         body = Raw.parse(delivery.body)
-        records, spoiled = each(
-            _rows(body["data"] if body["data"].stated else body["answers"]["data"]), self._reader(delivery, body)
-        )
+        rows = _rows(body["data"] if body["data"].stated else body["answers"]["data"])
+        reader = self._reader(delivery, body)
+        # a whole list at a time: a row that spoils half-way must leave nothing behind
+        records, spoiled = each(rows, lambda row: list(reader(row)))
         return Reading(records=tuple(records), spoiled=tuple(spoiled))
 
     def _reader(self, delivery: Delivery, body: Raw) -> Callable[[Raw], Iterable[AnyRecord]]:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from connector.client import Response
 from connector.errors import RateLimited, Refused, Retry, Suppressed
+from connector.raw import Raw
 
 #: How long an address that "has signed up to a lot of lists very recently" is left alone: hours, not seconds.
 THROTTLED_FOR = timedelta(hours=6)
@@ -56,3 +57,11 @@ def done(response: Response) -> None:
     """Actions answer 204 and nothing else; a 200 page of HTML is somebody in between, not Mailchimp."""
     if response.status != 204:
         raise Retry(f"{response.place}: wanted 204, came {response.status}", in_doubt=True)
+
+
+def made(response: Response) -> Raw:
+    """The object that a write answers with; without one it may have been done or not."""
+    body = response.decoded()
+    if not isinstance(body, dict):
+        raise Retry(f"{response.place}: {response.status} without the object that was written", in_doubt=True)
+    return Raw(body)

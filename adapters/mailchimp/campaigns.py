@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from adapters.mailchimp.answers import done, explain
+from adapters.mailchimp.answers import done, explain, made
 from adapters.mailchimp.mapping import title
 from adapters.mailchimp.writes import COUNT, Turn
 from connector.client import Response
@@ -31,7 +31,7 @@ def schedule_campaign(turn: Turn, action: Action) -> Receipt:
         raise Refused(f"schedule_campaign: somebody set it to {found['status'].text()} in Mailchimp", status=0)
     campaign = found["id"].id() if found else _create(turn, action, name)
     path = f"/3.0/campaigns/{campaign}"
-    turn.client.send("PUT", path + "/content", json=content, explain=explain).raw()
+    made(turn.client.send("PUT", path + "/content", json=content, explain=explain))
     _check(turn, path)
     when = {"schedule_time": at.isoformat(timespec="seconds")}
     done(turn.client.send("POST", path + "/actions/schedule", json=when, explain=_unplanned))
@@ -101,7 +101,7 @@ def _create(turn: Turn, action: Action, name: str) -> str:
             "reply_to": str(args["reply_to"]),
         },
     }
-    return turn.client.send("POST", "/3.0/campaigns", json=body, explain=explain).raw()["id"].id()
+    return made(turn.client.send("POST", "/3.0/campaigns", json=body, explain=explain))["id"].id()
 
 
 def _check(turn: Turn, path: str) -> None:

@@ -113,7 +113,7 @@ def campaign(account: str, raw: Raw) -> list[AnyRecord]:
         Campaign(
             ref=Ref(account, "campaign", raw["id"].id()),
             status=raw["status"].one_of(CAMPAIGN_STATUS),
-            marker=name.removeprefix(TITLE) if name.startswith(TITLE) else None,
+            marker=name.removeprefix(TITLE).strip() if name.startswith(TITLE) else None,
             send_at=raw["send_time"].maybe(Raw.instant),
             sent=raw["emails_sent"].maybe(Raw.whole),
         )
@@ -123,7 +123,7 @@ def campaign(account: str, raw: Raw) -> list[AnyRecord]:
 def engagement(account: str, body: Raw) -> Read:
     """Four bodies share this stream: sent campaigns (nothing to tell), sent-to, email-activity and unsubscribed."""
     if body["answer"].stated:
-        at = body["send_time"].instant()
+        at = body["campaign"]["send_time"].instant()
         return _many(account, body["answer"]["sent_to"].items(), lambda acc, row: _delivered(acc, row, at))
     if body["emails"].stated:
         return _activities(account, body["emails"].items())

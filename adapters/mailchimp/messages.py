@@ -102,10 +102,10 @@ class Ledger:
     def ask(self) -> None:
         try:
             self._note("asked")
-        except Retry as error:
-            # it may stand there or not; nothing was started either way
+        except Retry:
+            # the note may stand there or not; nothing was started either way
             self.close("void")
-            raise Retry("start_journey: the note before the start was not taken") from error
+            raise
 
     def close(self, state: str) -> None:
         # not written, the start counts as in doubt: a message may be missing then, never sent twice

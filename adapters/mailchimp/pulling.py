@@ -46,7 +46,6 @@ class Tour(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where a walk over the reports stands: `next` in the list of sent campaigns, `queue` of those to look into."""
 
     next: int = 0
-    more: bool = True
     queue: tuple[tuple[str, datetime], ...] = ()
     part: int = 0
     offset: int = 0
@@ -90,7 +89,7 @@ class Puller:
             offset=str(walk.offset),
             fields=_sparse("members", MEMBER),
         )
-        rows = raw["members"].items()
+        rows = listed(raw, "members")
         total = raw["total_items"].maybe(Raw.whole)
         ended = not rows or (walk.offset + len(rows) >= total if total is not None else len(rows) < COUNT)
         if not ended:
@@ -127,7 +126,7 @@ class Puller:
     def _engagement(self, window: Window, tour: Tour) -> Page:
         if not tour.queue:
             return self._sent(window, tour)
-        mailing, sent_at = tour.queue[0]
+        mailing, _ = tour.queue[0]
         part = PARTS[tour.part]
         try:
             answer, raw = self._get(
@@ -141,13 +140,15 @@ class Puller:
             if error.status != 404:
                 raise
             return Page(body=b"{}", count=0, cursor=_text(_next(tour, window, len(PARTS))))
-        rows = len(raw[part.items].items())
+        rows = len(listed(raw, part.items))
         body = answer.body
         if part.dated:
-            body = b'{"send_time":' + msgspec.json.encode(sent_at) + b',"answer":' + body + b"}"
+            sent = self.client.get(f"/3.0/campaigns/{mailing}", {"fields": "id,send_time"}, explain=explain)
+            sent.raw()["send_time"].instant()
+            body = b'{"campaign":' + sent.body + b',"answer":' + body + b"}"
         total = raw["total_items"].maybe(Raw.whole) or 0
         if rows and tour.offset + rows < total:
-            following: Tour | None = msgspec.structs.replace(tour, offset=tour.offset + rows)
+            following = msgspec.structs.replace(tour, offset=tour.offset + rows)
         else:
             following = _next(tour, window, tour.part + 1)
         return Page(body=body, count=rows, cursor=_text(following))
@@ -164,11 +165,9 @@ class Puller:
             offset=str(tour.next),
             fields=_sparse("campaigns", ("id", "send_time")),
         )
-        rows = raw["campaigns"].items()
+        rows = listed(raw, "campaigns")
         queue = tuple((row["id"].id(), row["send_time"].instant()) for row in rows)
-        done = tour.next + len(rows)
-        more = bool(rows) and done < (raw["total_items"].maybe(Raw.whole) or 0)
-        following = Tour(next=done, more=more, queue=queue) if queue else None
+        following = Tour(next=tour.next + len(rows), queue=queue) if queue else None
         if following is not None and not _due(queue[0][1], window):
             following = msgspec.structs.replace(following, part=1)
         return Page(body=answer.body, count=0, cursor=_text(following))
@@ -226,13 +225,13 @@ def _due(sent_at: datetime, window: Window) -> bool:
     return window.since is None or sent_at >= window.since
 
 
-def _next(tour: Tour, window: Window, part: int) -> Tour | None:
+def _next(tour: Tour, window: Window, part: int) -> Tour:
     if part < len(PARTS):
         return msgspec.structs.replace(tour, part=part, offset=0)
     queue = tour.queue[1:]
     if queue:
         return msgspec.structs.replace(tour, queue=queue, part=0 if _due(queue[0][1], window) else 1, offset=0)
-    return Tour(next=tour.next) if tour.more else None
+    return Tour(next=tour.next)
 
 
 def _step(walk: Walk, since: datetime | None, rows: list[Raw], *, keyed: bool) -> Walk:
@@ -246,8 +245,13 @@ def _step(walk: Walk, since: datetime | None, rows: list[Raw], *, keyed: bool) -
     return Walk(sweep=walk.sweep, since=walk.since, offset=walk.offset + len(rows))
 
 
+def listed(raw: Raw, name: str) -> list[Raw]:
+    """The rows of an answer. Without the list it is another answer, not an empty one."""
+    return raw[name].items() if raw[name].value is not None and raw[name].stated else raw[name].wrong("a list")
+
+
 def _offset_page(answer: Response, raw: Raw, items: str, walk: Walk) -> Page:
-    rows = len(raw[items].items())
+    rows = len(listed(raw, items))
     done = walk.offset + rows
     more = rows > 0 and done < (raw["total_items"].maybe(Raw.whole) or 0)
     return Page(body=answer.body, count=rows, cursor=_text(Walk(offset=done)) if more else None)

@@ -82,18 +82,24 @@ async def segments(desk: Desk, request: Request) -> Response:
     if request.method == "GET":
         count, offset = paging(request)
         rows = [audience.show_segment(tag) for tag in audience.tags.values()]
-        body = {"segments": rows[offset : offset + count], "list_id": audience.id, "total_items": len(rows), "_links": []}
+        body = {
+            "segments": rows[offset : offset + count],
+            "list_id": audience.id,
+            "total_items": len(rows),
+            "_links": [],
+        }
         return answer(request, body)
-    body = await told(request)
-    name = text(body, "name", required=True)
-    if not isinstance(body.get("static_segment"), list):
+    asked = await told(request)
+    name = text(asked, "name", required=True)
+    if not isinstance(asked.get("static_segment"), list):
         raise invalid("Only static segments are imitated here.", field="static_segment")
     if audience.tag(name) is not None:
         raise HaltError(400, "Segment name already exists.")
     made = audience.tag(name, create=True)
     if made is None:
         raise missing()
-    for email in body["static_segment"]:
+    emails: list[Any] = asked["static_segment"]
+    for email in emails:
         if found := audience.find(str(email)):
             audience.set_tag(found, name, active=True)
     return JSONResponse(audience.show_segment(made))
@@ -148,7 +154,12 @@ async def merge_fields(desk: Desk, request: Request) -> Response:
     rows = audience.merge_fields
     if request.query_params.get("required") in ("true", "1"):
         rows = [row for row in rows if row["required"]]
-    body = {"merge_fields": rows[offset : offset + count], "list_id": audience.id, "total_items": len(rows), "_links": []}
+    body = {
+        "merge_fields": rows[offset : offset + count],
+        "list_id": audience.id,
+        "total_items": len(rows),
+        "_links": [],
+    }
     return answer(request, body)
 
 

@@ -9,7 +9,17 @@ from starlette.responses import JSONResponse, Response
 
 from adapters.mailchimp.sandbox_audience import STATUSES, Audience, Subscriber
 from adapters.mailchimp.sandbox_hooks import Hooks, profile
-from adapters.mailchimp.sandbox_shapes import HaltError, answer, invalid, iso, missing, moment, paging, text, told, whole
+from adapters.mailchimp.sandbox_shapes import (
+    HaltError,
+    answer,
+    invalid,
+    iso,
+    missing,
+    moment,
+    paging,
+    text,
+    told,
+)
 from connector.sandbox import Harness
 
 #: The address of the caller: what members that come through the API get as `ip_opt`.
@@ -178,7 +188,9 @@ def _lenient(request: Request) -> bool:
 
 
 def _compliance(email: str) -> HaltError:
-    detail = f"{email} is in a compliance state due to unsubscribe, bounce, or compliance review and cannot be subscribed."
+    detail = (
+        f"{email} is in a compliance state due to unsubscribe, bounce, or compliance review and cannot be subscribed."
+    )
     return HaltError(400, detail, title="Member In Compliance State")
 
 

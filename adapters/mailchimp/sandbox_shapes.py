@@ -36,7 +36,9 @@ TRIGGERS = {
 class HaltError(Exception):
     """The request ends here with a problem document."""
 
-    def __init__(self, status: int, detail: str, *, title: str = "", errors: list[dict[str, str]] | None = None) -> None:
+    def __init__(
+        self, status: int, detail: str, *, title: str = "", errors: list[dict[str, str]] | None = None
+    ) -> None:
         super().__init__(detail)
         self.body: dict[str, Any] = {
             "type": "https://mailchimp.com/developer/marketing/docs/errors/",
@@ -68,7 +70,9 @@ async def told(request: Request) -> dict[str, Any]:
     try:
         body = json.loads(raw)
     except ValueError as error:
-        raise HaltError(400, "We encountered an unspecified JSON parsing error.", title="JSON Parse Exception") from error
+        raise HaltError(
+            400, "We encountered an unspecified JSON parsing error.", title="JSON Parse Exception"
+        ) from error
     if not isinstance(body, dict):
         raise invalid("Schema describes object, other found instead")
     return body
@@ -79,7 +83,9 @@ def text(body: Mapping[str, Any], name: str, *, required: bool = False) -> str:
     if not isinstance(value, str):
         raise invalid("The resource submitted could not be validated.", field=name, message="Schema describes string")
     if required and not value:
-        raise invalid("The resource submitted could not be validated.", field=name, message="This value should not be blank")
+        raise invalid(
+            "The resource submitted could not be validated.", field=name, message="This value should not be blank"
+        )
     return value
 
 

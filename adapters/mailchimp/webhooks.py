@@ -21,6 +21,7 @@ TOLERANCE = timedelta(seconds=300)
 SIGNATURE = "x-mailchimp-signature"
 _PART = re.compile(r"\[([^\[\]]*)\]")
 _KEY = re.compile(r"(\w+)((?:\[[^\[\]]*\]){0,5})")
+_ID = re.compile(r"[0-9A-Za-z]{6,40}")
 _WORD = re.compile(r"[\w -]{1,40}")
 #: A change of address is dated a little early, so that the member read again next is newer, whatever their clocks say.
 MARGIN = timedelta(minutes=5)
@@ -196,7 +197,10 @@ def _upemail(told: Told, data: Raw, at: datetime | None) -> Reading:
 
 
 def _campaign(told: Told, data: Raw, at: datetime | None) -> Reading:
-    ref = Ref(told.account, "campaign", data["id"].id())
+    key_ = data["id"].text()
+    if not _ID.fullmatch(key_):
+        data["id"].wrong("a campaign's id")
+    ref = Ref(told.account, "campaign", key_)
     if told.alone:
         return Reading(records=(Campaign(ref=ref, updated_at=at, status=data["status"].one_of(CAMPAIGN_STATUS)),))
     return Reading(hints=(Hint(ref, "campaign"),))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from adapters.mailchimp.answers import done, explain, invalid
+from adapters.mailchimp.answers import done, explain, invalid, made
 from adapters.mailchimp.settings import Settings, key
 from connector.client import Client
 from connector.errors import Refused, Retry, Suppressed, Unsupported
@@ -81,7 +81,7 @@ def upsert_member(turn: Turn, action: Action) -> Receipt:
         params={"skip_merge_validation": "true"},
         explain=explain,
     )
-    return Receipt(key=action.key, ref=answer.raw()["id"].id())
+    return Receipt(key=action.key, ref=made(answer)["id"].id())
 
 
 def _merge_fields(turn: Turn, action: Action) -> dict[str, str]:
@@ -111,7 +111,7 @@ def _have_tags(turn: Turn, wanted: dict[str, str]) -> None:
     names = {tag: name for name, tag in turn.settings.merge_fields.items()}
     for tag in missing:
         row = {"name": names[tag], "tag": tag, "type": "text", "public": False, "required": False}
-        turn.client.send("POST", turn.settings.place + "/merge-fields", json=row, explain=explain)
+        made(turn.client.send("POST", turn.settings.place + "/merge-fields", json=row, explain=explain))
         turn.merge_tags().add(tag)
 
 
@@ -136,7 +136,7 @@ def suppress_member(turn: Turn, action: Action) -> Receipt:
         now = turn.member(hashed)
     if now is None or now["status"].text() not in ("unsubscribed", "cleaned"):
         body = {"status": "unsubscribed"}
-        turn.client.send("PATCH", turn.settings.member(hashed), json=body, explain=explain)
+        made(turn.client.send("PATCH", turn.settings.member(hashed), json=body, explain=explain))
     return Receipt(key=action.key, ref=hashed)
 
 
@@ -145,7 +145,7 @@ def _closed(turn: Turn, email: str, hashed: str) -> bool:
     body = {"email_address": email, "status_if_new": "unsubscribed"}
     params = {"skip_merge_validation": "true"}
     try:
-        turn.client.send("PUT", turn.settings.member(hashed), json=body, params=params, explain=explain)
+        made(turn.client.send("PUT", turn.settings.member(hashed), json=body, params=params, explain=explain))
     except Suppressed:
         return True
     except Refused as error:

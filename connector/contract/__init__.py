@@ -5,8 +5,9 @@
 
 which is `python -m pytest -p connector.contract.plugin --pyargs connector.contract --adapter …`. It needs pytest.
 
-An entry point of the group `keepwarm.adapters` names the module that holds `ADAPTER`. A folder given by its path is
-imported as it stands: by its dotted name when it can be imported so, else on its own (then import relatively inside).
+An entry point of the group `keepwarm.adapters` names the class: `acme = "keepwarm_acme.adapter:ADAPTER"`. A folder
+given by its path is imported as it stands: by its dotted name when it can be imported so, else on its own (then import
+relatively inside).
 
 A folder holds `adapter.py` (with `ADAPTER`), `README.md`, perhaps `sandbox.py`, and `fixtures/`:
 

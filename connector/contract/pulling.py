@@ -69,11 +69,15 @@ def a_fetch_gives_the_current_truth(fetched: Fetched) -> None:
     unlisted = [record for record in records if isinstance(record, Gone) and record not in expected]
     same([record for record in records if record not in unlisted], expected, "record")
     assert all(gone.ref.id in fetched.ids for gone in unlisted), "something is gone that nobody asked for"
+    found = {record.ref.id for record in records if record.ref.kind == fetched.name}
+    silent = [each for each in fetched.ids if each not in found]
+    assert not found or not silent, f"neither read nor gone: {silent}"
 
 
 def an_empty_page_is_no_end_and_no_loop(pulled: Pulled) -> None:
     """A first page without items: nothing is read, and the walk ends or goes on from somewhere else."""
-    for exchange in (pulled.pages[0][-1], pulled.pages[-1][-1]):
+    pages = pulled.pages
+    for exchange, is_last in ((pages[0][-1], len(pages) == 1), (pages[-1][-1], True)):
         adapter, _ = connect(pulled.folder, _Emptied(exchange), pulled.given)
         assert isinstance(adapter, Pulls), "a pull fixture, and the adapter does not pull"
         cursor: str | None = None
@@ -85,8 +89,7 @@ def an_empty_page_is_no_end_and_no_loop(pulled: Pulled) -> None:
             if page.cursor is None:
                 break
             cursor = page.cursor
-        if exchange is pulled.pages[-1][-1]:
-            assert cursor is None, "an empty last page has a cursor, so the walk would never end"
+        assert not is_last or page.cursor is None, "an empty last page has a cursor, so the walk would never end"
 
 
 class _Emptied:

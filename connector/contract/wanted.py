@@ -24,7 +24,7 @@ class Wanted:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool:
-        names = " or ".join(family.__name__ for family in self.families)
+        names = " or ".join(family.__name__ for family in self.families) or "no error"
         if error is None:
             assert self.calm, f"{self.during}: wanted {names}, nothing was raised"
             return False

@@ -18,7 +18,8 @@ are off in there (from what they own) if others should still see them. A live ru
 **SQL.** `select(entry, context) -> Query(text, params)`: rows (person, answer), 1 or NULL for unknown; not listed is a no.
 `fill(entry, context)` puts them into the temp table `ANSWERS` makes, in the set's order. `only(entry, context, people)`.
 
-**Why.** `explain(entry, facts, context) -> Why`: `.answer .deciding .changes .next_change .lines()`; `next_change` alone.
+**Why.** `explain(entry, facts, context) -> Why`: `.answer`, `.deciding` (text; `.line` has its place),
+`.changes`, `.next_change`, `.lines()`; `next_change` alone.
 
 **Clock.** `edges(rule_set)`; `touched(edges, after, until, zone) -> [Query]` of ids to judge again.
 `occurrence`, `next_slot`, `Quiet`: when a cadence is due.

@@ -51,8 +51,9 @@ class Why:
     hash: str
     answer: Answer
     root: Line
-    #: The first line that decides.
-    deciding: Line
+    #: The first line that decides, and the same in words.
+    line: Line
+    deciding: str
     #: "skills gains nursing"; empty when the answer is yes.
     changes: str
     #: When the clock alone changes the answer; None: never, as things stand.
@@ -74,12 +75,14 @@ class Why:
 def explain(entry: Entry, facts: Facts, context: Context) -> Why:
     """The whole why of one rule for one person."""
     root = _line(entry.condition, facts, context)
+    line = _deciding(root)
     return Why(
         name=entry.name,
         hash=entry.hash,
         answer=root.answer,
         root=root,
-        deciding=_deciding(root),
+        line=line,
+        deciding=line.because,
         changes="" if root.answer else _wishes(root),
         next_change=next_change(entry, facts, context),
     )
@@ -227,12 +230,8 @@ def _wishes(line: Line) -> str:
     if line.how == "any":
         return " or ".join(wish for part in line.parts if (wish := _wishes(part)))
     if line.how == "not":
-        inside = line.parts[0]
-        return (
-            f"this is no longer so: {_deciding(inside).text}"
-            if inside.answer
-            else f"it is known to be no: {_deciding(inside).text}"
-        )
+        inside = _deciding(line.parts[0])
+        return f"this is no longer so: {inside.text}" if inside.answer else f"it is known to be no: {inside.text}"
     return line.wish
 
 

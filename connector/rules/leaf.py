@@ -23,7 +23,7 @@ class Context:
     `answers` maps the names of rules judged before to their answers; a name that is absent is a no. A context is for one
     `now`: keep it for all people of a run, because it remembers the limits that `now` implies."""
 
-    __slots__ = ("_since", "_until", "answers", "now", "role", "stamp", "zone")
+    __slots__ = ("answers", "limits", "now", "role", "stamp", "zone")
 
     def __init__(
         self,
@@ -38,19 +38,21 @@ class Context:
         self.role = role
         self.answers: Mapping[str, Answer] = {} if answers is None else answers
         self.stamp = stamp(now)
-        self._since: dict[Span, str] = {}
-        self._until: dict[Span, str] = {}
+        #: What `now` implies: "since 18 months" → the limit. Keyed by text, whose hash Python remembers.
+        self.limits: dict[str, str] = {}
 
     def since(self, span: Span) -> str:
-        limit = self._since.get(span)
+        key = f"since {span}"
+        limit = self.limits.get(key)
         if limit is None:
-            limit = self._since[span] = stamp(span.since(self.now, self.zone))
+            limit = self.limits[key] = stamp(span.since(self.now, self.zone))
         return limit
 
     def until(self, span: Span) -> str:
-        limit = self._until.get(span)
+        key = f"until {span}"
+        limit = self.limits.get(key)
         if limit is None:
-            limit = self._until[span] = stamp(span.until(self.now, self.zone))
+            limit = self.limits[key] = stamp(span.until(self.now, self.zone))
         return limit
 
     def knowing(self, answers: Mapping[str, Answer]) -> Context:
@@ -63,7 +65,7 @@ class Context:
             answers,
             self.stamp,
         )
-        other._since, other._until = self._since, self._until
+        other.limits = self.limits
         return other
 
 

@@ -98,31 +98,38 @@ def _read_moment(node: Node, reading: Reading) -> str | None:
 
 
 def _within_last(test: Leaf) -> Check:
-    name, span = test.fact.name, test.value
+    name, span, key = test.fact.name, test.value, f"since {test.value}"
 
     def check(facts: Facts, context: Context) -> Answer:
         found = facts.get(name)
-        return None if found is None else context.since(span) <= found <= context.stamp
+        if found is None:
+            return None
+        return (context.limits.get(key) or context.since(span)) <= found <= context.stamp
 
     return check
 
 
 def _more_than_ago(test: Leaf) -> Check:
-    name, span = test.fact.name, test.value
+    name, span, key = test.fact.name, test.value, f"since {test.value}"
 
     def check(facts: Facts, context: Context) -> Answer:
         found = facts.get(name)
-        return None if found is None else found < context.since(span)
+        if found is None:
+            return None
+        limit: str = context.limits.get(key) or context.since(span)
+        return found < limit
 
     return check
 
 
 def _within_next(test: Leaf) -> Check:
-    name, span = test.fact.name, test.value
+    name, span, key = test.fact.name, test.value, f"until {test.value}"
 
     def check(facts: Facts, context: Context) -> Answer:
         found = facts.get(name)
-        return None if found is None else context.stamp <= found <= context.until(span)
+        if found is None:
+            return None
+        return context.stamp <= found <= (context.limits.get(key) or context.until(span))
 
     return check
 

@@ -104,17 +104,23 @@ def _items(items: Items, sql: Sql) -> Sides:
     table = TABLES[items.scope]
     where = side.maybe
     if items.latest:
-        by = LATEST[items.scope]
-        order = f"(y.{by} IS NULL), y.{by} DESC, y.id DESC"
-        table = f"(SELECT y.*, row_number() OVER (PARTITION BY y.person ORDER BY {order}) AS place FROM {table} y)"
-        where = f"x.place = 1 AND {where}"
+        where = f"({where}) AND {_nothing_later(items.scope)}"
+    sure = f"CASE WHEN {side.yes} THEN 1 ELSE 0 END"
+    often = ""
+    if items.least > 1:
+        sure, often = f"sum({sure})", f" GROUP BY x.person HAVING count(*) >= {int(items.least)}"
     sql.passes[sql.passes.index("")] = (
-        f"{name} AS MATERIALIZED (SELECT x.person AS person, CASE WHEN {side.yes} THEN 1 ELSE 0 END AS sure"
-        f" FROM {table} x WHERE {where})"
+        f"{name} AS MATERIALIZED (SELECT x.person AS person, {sure} AS sure FROM {table} x WHERE {where}{often})"
     )
     some = f"SELECT person FROM {name}"
-    often = f" GROUP BY person HAVING count(*) >= {int(items.least)}" if items.least > 1 else ""
-    return certain(f"p.id IN ({some} WHERE sure = 1{often})", f"p.id IN ({some}{often})")
+    return certain(f"p.id IN ({some} WHERE sure >= {int(items.least)})", f"p.id IN ({some})")
+
+
+def _nothing_later(scope: str) -> str:
+    """Asked only of rows that may match: is there none of the same person that comes after."""
+    table, by = TABLES[scope], LATEST[scope]
+    later = f"(coalesce(y.{by}, ''), y.id) > (coalesce(x.{by}, ''), x.id)"
+    return f"NOT EXISTS (SELECT 1 FROM {table} y WHERE y.person = x.person AND {later})"
 
 
 __all__ = ["ANSWERS", "Query", "fill", "only", "select"]

@@ -118,10 +118,7 @@ def _has(test: Leaf, words: Iterable[str], sql: Sql) -> str:
 
 
 def _nothing_known(test: Leaf) -> str:
-    if not test.fact.unknown_when_empty:
-        return ""
-    name = test.fact.name
-    return f" OR NOT EXISTS (SELECT 1 FROM person_words k WHERE k.person = p.id AND k.fact = '{name}')"
+    return f" OR p.{test.fact.known_column} IS NULL" if test.fact.unknown_when_empty else ""
 
 
 def _kept(rules: tuple[str, ...], sql: Sql) -> tuple[str, str]:
@@ -135,7 +132,7 @@ def _kept(rules: tuple[str, ...], sql: Sql) -> tuple[str, str]:
 def _any_sql(test: Leaf, column: str, sql: Sql) -> Sides:
     has = _has(test, test.value, sql)
     yes, maybe = _kept(_all_rules(test), sql)
-    return certain(has + yes, has + maybe + _nothing_known(test), 2 if test.fact.unknown_when_empty else 1)
+    return certain(has + yes, has + maybe + _nothing_known(test))
 
 
 def _none_sql(test: Leaf, column: str, sql: Sql) -> Sides:
@@ -152,7 +149,7 @@ def _all_sql(test: Leaf, column: str, sql: Sql) -> Sides:
         also, perhaps = _kept(rules.get(word, ()), sql)
         yes.append(f"({has}{also})")
         maybe.append(f"({has}{perhaps})")
-    return certain(" AND ".join(yes), f"{' AND '.join(maybe)}{_nothing_known(test)}", 2)
+    return certain(" AND ".join(yes), f"{' AND '.join(maybe)}{_nothing_known(test)}")
 
 
 def _same_sql(test: Leaf, column: str, sql: Sql) -> Sides:
@@ -161,7 +158,7 @@ def _same_sql(test: Leaf, column: str, sql: Sql) -> Sides:
         return certain("FALSE", "TRUE", 0)
     has = _has(test, (wanted,), sql)
     yes, maybe = _kept(_rules(test).get(wanted, ()), sql)
-    return certain(has + yes, has + maybe + _nothing_known(test), 2)
+    return certain(has + yes, has + maybe + _nothing_known(test))
 
 
 def _shares_sql(test: Leaf, column: str, sql: Sql) -> Sides:
@@ -177,7 +174,7 @@ def _shares_sql(test: Leaf, column: str, sql: Sql) -> Sides:
             f"p.id IN (SELECT person FROM person_words WHERE fact = '{name}' AND word IN {words}"
             f" GROUP BY person HAVING count(*) >= {int(least)})"
         )
-    return certain(has, has + _nothing_known(test), 2)
+    return certain(has, has + _nothing_known(test))
 
 
 def _read_shares(node: Node, reading: Reading) -> tuple[str, int] | None:

@@ -113,13 +113,32 @@ class Ledger:
     def unstand(self, pairs: Iterable[tuple[str, int]]) -> None:
         self._db.executemany("delete from standing where rule = ? and person = ?", pairs)
 
-    def waiting_to_settle(self, rules: Sequence[str]) -> list[int]:
-        """People for whom one of these rules has an answer whose time may come by waiting alone."""
+    def stood(self, rule: str, answer: bool, since: datetime, until: datetime) -> list[int]:
+        """People for whom a rule has answered so since some moment between these."""
         rows = self._db.execute(
-            "select distinct person from standing where rule in (select value from json_each(?)) and answer is not null",
-            (_json(list(rules)),),
+            "select person from standing where rule = ? and answer = ? and since between ? and ?",
+            (rule, int(answer), stamp(since), stamp(until)),
         )
         return [row[0] for row in rows]
+
+    def missing(self, rules: Sequence[str], *, now: datetime) -> dict[str, datetime]:
+        """Rules that own things but are in no file any more, and since when we have known that."""
+        names = _json(list(rules))
+        gone = [
+            row[0]
+            for row in self._db.execute(
+                "select distinct r.value from owned o, json_each(o.rules) r"
+                " where r.value not in (select value from json_each(?))",
+                (names,),
+            )
+        ]
+        if not gone and not self._db.execute("select 1 from departed limit 1").fetchone():
+            return {}
+        self._db.execute("delete from departed where rule in (select value from json_each(?))", (names,))
+        self._db.executemany(
+            "insert or ignore into departed (rule, at) values (?, ?)", [(rule, stamp(now)) for rule in gone]
+        )
+        return {row[0]: unstamp(row[1]) for row in self._db.execute("select rule, at from departed")}
 
     # what is ours
 
@@ -164,12 +183,14 @@ class Ledger:
             ],
         )
 
-    def confirm(self, account: str, subject: str, kind: str, key: str, *, theirs: bool, receipt: str | None) -> None:
+    def confirm(
+        self, account: str, subject: str, kind: str, key: str, *, theirs: bool, receipt: str | None, now: datetime
+    ) -> None:
         """The platform has it. `theirs`: it was there before us, so it is never ours to remove."""
         self._db.execute(
-            "update owned set state = ?, receipt = coalesce(?, receipt)"
+            "update owned set state = ?, receipt = coalesce(?, receipt), added_at = ?"
             " where account = ? and subject = ? and kind = ? and key = ? and state = 'adding'",
-            ("theirs" if theirs else "ours", receipt, account, subject, kind, key),
+            ("theirs" if theirs else "ours", receipt, stamp(now), account, subject, kind, key),
         )
 
     def disown(self, account: str, subject: str, kind: str, key: str) -> None:

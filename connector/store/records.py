@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from connector.clock import stamp
+from connector.clock import stamp, unstamp
 from connector.model import AnyRecord, Candidate, Engagement, Gone, Member, Merged, Ref
 
 _DECODER: msgspec.json.Decoder[AnyRecord] = msgspec.json.Decoder(AnyRecord)
@@ -197,6 +197,17 @@ class Records:
             (account, kind, _ENCODER.encode(list(ids)).decode()),
         )
         return {row[0]: _DECODER.decode(row[1]) for row in rows}
+
+    def with_receipt(self, account: str, kind: str, ids: Sequence[str]) -> list[tuple[AnyRecord, datetime]]:
+        """Records, and when the call began that last changed them here."""
+        if not ids:
+            return []
+        rows = self._db.execute(
+            "select body, received_at from records where account = ? and kind = ? and gone = 0"
+            " and id in (select value from json_each(?))",
+            (account, kind, _ENCODER.encode(list(ids)).decode()),
+        )
+        return [(_DECODER.decode(row[0]), unstamp(row[1])) for row in rows]
 
     def children(self, account: str, parents: Sequence[str]) -> list[AnyRecord]:
         """What belongs to these (`kind:id`), except what is gone; in the order of their ids."""

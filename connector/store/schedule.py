@@ -51,9 +51,12 @@ class Pause:
     """Why nothing is asked of an account, or of one scope of it."""
 
     account: str
-    scope: str | None
+    #: Empty: the whole account; else a stream's name or a verb.
+    scope: str
     why: str
     at: datetime
+    #: Tried again from then on.
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,24 +173,25 @@ class Schedule:
 
     # accounts
 
-    def pause(self, account: str, *, scope: str | None, why: str, now: datetime) -> bool:
-        """True when this is news, so that a person is told once."""
-        news = self._db.execute(
-            "select 1 from accounts where name = ? and paused_at is not null and scope is ?", (account, scope)
-        ).fetchone()
+    def pause(self, account: str, *, scope: str, why: str, now: datetime, until: datetime) -> bool:
+        """Ask nothing of this scope ("" : of the whole account) until then. True when this is news, to be told once."""
+        news = self._db.execute("select 1 from pauses where account = ? and scope = ?", (account, scope)).fetchone()
         self._db.execute(
-            "insert into accounts (name, paused_at, scope, why) values (?, ?, ?, ?)"
-            " on conflict (name) do update set paused_at = excluded.paused_at, scope = excluded.scope, why = excluded.why",
-            (account, stamp(now), scope, why),
+            "insert into pauses (account, scope, paused_at, until, why) values (?, ?, ?, ?, ?)"
+            " on conflict (account, scope) do update set until = excluded.until, why = excluded.why",
+            (account, scope, stamp(now), stamp(until), why),
         )
         return news is None
 
-    def resume(self, account: str) -> None:
-        self._db.execute("update accounts set paused_at = null, scope = null, why = '' where name = ?", (account,))
+    def resume(self, account: str, scope: str | None = None) -> None:
+        """It works again; `scope` None: everything of the account."""
+        self._db.execute("delete from pauses where account = ? and (? is null or scope = ?)", (account, scope, scope))
 
-    def pauses(self) -> dict[str, Pause]:
-        rows = self._db.execute("select name, scope, why, paused_at from accounts where paused_at is not null")
-        return {row[0]: Pause(account=row[0], scope=row[1], why=row[2], at=unstamp(row[3])) for row in rows}
+    def pauses(self) -> list[Pause]:
+        rows = self._db.execute("select account, scope, why, paused_at, until from pauses order by account, scope")
+        return [
+            Pause(account=row[0], scope=row[1], why=row[2], at=unstamp(row[3]), until=unstamp(row[4])) for row in rows
+        ]
 
     def heard(self, account: str, *, now: datetime) -> None:
         self._db.execute(
@@ -251,6 +255,21 @@ class Schedule:
         )
         return [_enrolment(row) for row in rows]
 
+    def joined_since(self, cadence: str, since: datetime) -> int:
+        row = self._db.execute(
+            "select count(*) from enrolments where cadence = ? and joined_at >= ?", (cadence, stamp(since))
+        ).fetchone()
+        return int(row[0])
+
+    def wake(self, person: int, at: datetime) -> None:
+        """Look at this person again then."""
+        self._db.execute("insert or ignore into wakeups (person, at) values (?, ?)", (person, stamp(at)))
+
+    def woken(self, now: datetime) -> list[int]:
+        """Take the people whose time has come."""
+        rows = self._db.execute("delete from wakeups where at <= ? returning person", (stamp(now),))
+        return [row[0] for row in rows]
+
     def next_enrolment_due(self) -> datetime | None:
         row = self._db.execute("select min(due_at) from enrolments where state = 'active'").fetchone()
         return _maybe(row[0])
@@ -277,9 +296,27 @@ class Schedule:
             ],
         )
 
+    def mark_messages(self, prefix: str, *, state: str, sent_at: datetime | None, why: str = "") -> list[int]:
+        """All queued messages whose id begins so; the people they concern."""
+        rows = self._db.execute(
+            "update messages set state = ?, sent = coalesce(?, sent), why = ? where state = 'queued'"
+            " and substr(id, 1, ?) = ? returning person",
+            (state, stamp(sent_at) if sent_at else None, why, len(prefix), prefix),
+        )
+        return [row[0] for row in rows]
+
     def last_sent(self, person: int) -> datetime | None:
         row = self._db.execute("select max(sent) from messages where person = ?", (person,)).fetchone()
         return _maybe(row[0])
+
+    def sent_since(self, person: int, since: datetime, *, marketing: bool, but: str | None) -> list[datetime]:
+        """When this person was last written to: what was sent, and what is on its way; except message `but`."""
+        rows = self._db.execute(
+            "select coalesce(sent, due_at) from messages where person = ? and state in ('sent', 'queued')"
+            " and coalesce(sent, due_at) >= ? and id <> ? and (not ? or purpose = 'marketing')",
+            (person, stamp(since), but or "", int(marketing)),
+        )
+        return [unstamp(row[0]) for row in rows]
 
     def messages(self, person: int) -> list[Message]:
         rows = self._db.execute(

@@ -155,11 +155,18 @@ create table runs (
 
 create table accounts (
     name text primary key,
-    paused_at text,
-    scope text,
-    why text not null default '',
-    heard_at text
+    heard_at text not null
 ) strict;
+
+-- what is not asked of a platform for now; scope empty: nothing at all
+create table pauses (
+    account text not null,
+    scope text not null,
+    paused_at text not null,
+    until text not null,
+    why text not null,
+    primary key (account, scope)
+) strict, without rowid;
 
 create table leases (
     name text primary key,
@@ -202,6 +209,11 @@ create table owned (
     primary key (account, subject, kind, key)
 ) strict, without rowid;
 create index owned_person on owned (person);
+
+create table departed (
+    rule text primary key,
+    at text not null
+) strict;
 
 create table vetoes (
     person integer not null,
@@ -274,6 +286,13 @@ create table attempts (
     ended_at text,
     outcome text not null default '',
     primary key (action, n)
+) strict, without rowid;
+
+-- when a person is to be looked at again, whatever else happens
+create table wakeups (
+    person integer not null,
+    at text not null,
+    primary key (at, person)
 ) strict, without rowid;
 
 create table enrolments (

@@ -1,0 +1,180 @@
+"""Desired state against what is there: what to add, to let go, to leave alone. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal
+
+from connector.court import Effect, Heard
+from connector.facts import fold
+from connector.model import Ref
+from connector.rules import Rule
+from connector.store.ledger import Owned
+
+What = Literal["tag", "pool"]
+#: add, remove: an act on the platform. adopt: it is there already and is theirs. disown: let go without an act.
+#: share: another rule wants what we have. veto: a person took ours off. keep: as it is.
+Kind = Literal["add", "remove", "adopt", "disown", "share", "veto", "keep"]
+#: A platform may show what we wrote only after a while; before that, absence says nothing.
+LAG = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a person stands on one platform. `tags` None: the platform does not tell."""
+
+    subject: Ref
+    what: What
+    tags: frozenset[str] | None
+    #: When the call began that last told us of this record.
+    seen_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """One person before the diff."""
+
+    person: int
+    places: Sequence[Place]
+    owned: Sequence[Owned]
+    heard: Mapping[str, Heard]
+    #: Rules that act for this person (live, in the version that was approved).
+    acting: Collection[str]
+    #: (what, folded key) → hash of the facts at the time of the veto.
+    vetoes: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    #: rule → hash of the facts it reads now; asked only where there is a veto.
+    facts_hash: Callable[[str], str] = lambda rule: ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    kind: Kind
+    person: int
+    subject: Ref
+    what: What
+    key: str
+    #: The rules that want it (for a removal: that wanted it); the first one answers for it.
+    rules: tuple[str, ...]
+    owned: Owned | None = None
+
+    @property
+    def rule(self) -> str:
+        return self.rules[0]
+
+
+@dataclass(slots=True)
+class _Target:
+    """What rules say of one tag or pool for one person."""
+
+    spelt: str
+    wanted: list[str] = field(default_factory=list)
+    held: bool = False
+
+
+def diff(
+    situation: Situation, rules: Iterable[Rule], *, released: Collection[str], removable: Collection[str]
+) -> list[Change]:
+    """`released`: rules left to the people (their things become theirs). `removable`: deleted rules whose time is up."""
+    targets = _targets(situation, rules)
+    rows = {(it.account, it.subject, it.kind, fold(it.key)): it for it in situation.owned}
+    known = {rule.name for rule in rules}
+    changes: list[Change] = []
+    for place in situation.places:
+        keys = {key for what, key in targets if what == place.what}
+        keys |= {key for account, subject, what, key in rows if (account, subject, what) == _where(place)}
+        for key in sorted(keys):
+            row = rows.pop((*_where(place), key), None)
+            target = targets.get((place.what, key)) or _Target(row.key if row else key)
+            orphaned = row is not None and any(name not in known for name in row.rules)
+            if orphaned and row is not None and not all(name in removable for name in row.rules if name not in known):
+                target = _Target(target.spelt, target.wanted, held=True)
+            if change := _one(situation, place, key, target, row):
+                changes.append(change)
+    changes.extend(_left_behind(situation, rows.values()))
+    return changes
+
+
+def _where(place: Place) -> tuple[str, str, str]:
+    return place.subject.account, place.subject.id, place.what
+
+
+def _targets(situation: Situation, rules: Iterable[Rule]) -> dict[tuple[str, str], _Target]:
+    targets: dict[tuple[str, str], _Target] = {}
+    for rule in rules:
+        if rule.keep is None:
+            continue
+        said = situation.heard.get(rule.name)
+        named: list[tuple[What, str]] = [("tag", it) for it in rule.keep.tags]
+        named += [("pool", it) for it in rule.keep.pools]
+        for what, spelt in named:
+            target = targets.setdefault((what, fold(spelt)), _Target(spelt))
+            if said is None or rule.name not in situation.acting or said.effect is Effect.HOLD:
+                target.held = True
+            elif said.effect is Effect.WANT:
+                target.wanted.append(rule.name)
+    return targets
+
+
+def _one(situation: Situation, place: Place, key: str, target: _Target, row: Owned | None) -> Change | None:
+    def change(kind: Kind, rules: Sequence[str]) -> Change:
+        return Change(
+            kind=kind,
+            person=situation.person,
+            subject=place.subject,
+            what=place.what,
+            key=row.key if row else target.spelt,
+            rules=tuple(rules),
+            owned=row,
+        )
+
+    if row is None or row.state == "removing":
+        if not target.wanted:
+            return None
+        veto = situation.vetoes.get((place.what, key))
+        if veto is not None and all(situation.facts_hash(rule) == veto for rule in target.wanted):
+            return None
+        theirs = row is None and place.tags is not None and key in place.tags
+        return change("adopt" if theirs else "add", target.wanted)
+    if _taken_off(place, key, row):
+        return change("veto", row.rules)
+    if target.wanted:
+        return change("keep" if set(target.wanted) == set(row.rules) else "share", target.wanted)
+    if target.held:
+        return change("keep", row.rules)
+    return change("disown" if row.state == "theirs" else "remove", row.rules)
+
+
+def _taken_off(place: Place, key: str, row: Owned) -> bool:
+    """Ours was there and now is not, seen later than we wrote it: a person took it off."""
+    if row.state != "ours" or place.tags is None or place.seen_at is None:
+        return False
+    return key not in place.tags and place.seen_at > row.added_at + LAG
+
+
+def _left_behind(situation: Situation, rows: Iterable[Owned]) -> list[Change]:
+    """Rows on records that are no longer this person's place: an old address is let go of, a lost record forgotten."""
+    return [
+        Change(
+            kind="remove" if row.kind == "pool" and row.state == "ours" else "disown",
+            person=situation.person,
+            subject=Ref(row.account, "member" if row.kind == "pool" else "candidate", row.subject),
+            what="pool" if row.kind == "pool" else "tag",
+            key=row.key,
+            rules=row.rules,
+            owned=row,
+        )
+        for row in rows
+        if row.state != "removing"
+    ]
+
+
+def by_rule(changes: Iterable[Change], kind: Kind) -> dict[str, int]:
+    """rule → how many changes of this kind it asks for."""
+    counts: dict[str, int] = defaultdict(int)
+    for change in changes:
+        if change.kind == kind:
+            counts[change.rule] += 1
+    return dict(counts)
