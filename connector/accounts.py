@@ -202,5 +202,7 @@ def _limits(limits: Limits, wanted: AccountSettings) -> Limits:
     return replace(limits, calls=calls, per=timedelta(seconds=1), burst=calls, fixed_window=False)
 
 
-def option(account: Account, name: str, default: Any = None) -> Any:
-    return account.settings.options.get(name, default)
+def sandbox_class(platform: str) -> Callable[..., Any]:
+    """The sandbox that stands beside an adapter."""
+    found: Callable[..., Any] = importlib.import_module(f"adapters.{platform}.sandbox").SANDBOX
+    return found

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import msgspec
 
 from connector import acts
 from connector.accounts import Accounts
-from connector.clock import stamp, unstamp
+from connector.clock import stamp
 from connector.court import Court, Facts, Heard
-from connector.diff import Change, Place, Situation, by_rule, diff
+from connector.diff import Change, Kind, Place, Situation, by_rule, diff
 from connector.facts import fold
 from connector.flow import Verb
-from connector.model import Candidate, Member, MemberStatus, Ref
+from connector.model import AnyRecord, Candidate, Member, MemberStatus
 from connector.rules import Rule, edges, explain, touched
-from connector.settings import Settings
+from connector.settings import ChangeLimit, Settings
 from connector.store import Sqlite, Tx
-from connector.store.ledger import Decided, Owned, Standing
+from connector.store.ledger import Decided, Owned
 from connector.store.outbox import Queued
 
 BATCH = 50
@@ -83,124 +82,99 @@ def _waited(tx: Tx, bench: Bench, before: datetime, now: datetime) -> set[int]:
     return found
 
 
-def judge_waiting(store: Sqlite, bench: Bench, *, now: datetime, limit: int = BATCH) -> Counter[str]:
-    """Judge the next people whose facts changed. Empty: nobody waits."""
-
-    def work(tx: Tx) -> Counter[str]:
-        people = tx.mirror.to_judge(limit)
-        if not people:
-            return Counter()
-        counts = settle(tx, bench, people, now=now)
-        tx.mirror.judged(people)
-        return counts + Counter(judged=len(people))
-
-    return store.write(work)
-
-
-def settle(tx: Tx, bench: Bench, people: Sequence[int], *, now: datetime, plan: str | None = None) -> Counter[str]:
-    """Bring these people's tags and pools in line with the rules that act. A plan that was applied has no limits."""
-    facts = tx.mirror.facts_of(people)
-    standing = _by_person(tx.ledger.standing(people))
-    heard = {p: bench.court.hear_all(facts[p], standing.get(p, {}), now=now) for p in facts}
-    _remember(tx, heard, standing)
-    changes = [it for situation in situations(tx, bench, facts, heard) for it in _diff(tx, bench, situation, now=now)]
+def settle(
+    tx: Tx,
+    bench: Bench,
+    facts: Mapping[int, Facts],
+    heard: Mapping[int, Mapping[str, Heard]],
+    *,
+    now: datetime,
+    plan: str | None = None,
+) -> Counter[str]:
+    """Bring these people's tags and pools in line with the rules that act. A plan that a person applied has no limits."""
+    found = situations(tx, bench, heard, acting(tx, bench))
+    removable = deleted_for_good(tx, bench, now=now)
+    changes = [change for it in found for change in diff(it, bench.rules, removable=removable)]
     stopped = set() if plan else over_limit(tx, bench, changes, now=now)
-    counts = Counter(f"stopped:{rule}" for rule in stopped)
+    counts = Counter({f"stopped:{rule}": 1 for rule in stopped})
     counts += write(tx, bench, [it for it in changes if it.rule not in stopped], facts, heard, now=now, plan=plan)
     counts["opt_outs"] += opt_outs(tx, bench, facts, heard, now=now)
     return +counts
 
 
-def _by_person(standing: Mapping[tuple[str, int], Standing]) -> dict[int, dict[str, Standing]]:
-    found: dict[int, dict[str, Standing]] = defaultdict(dict)
-    for (rule, person), it in standing.items():
-        found[person][rule] = it
-    return found
-
-
-def _remember(tx: Tx, heard: Mapping[int, Mapping[str, Heard]], before: Mapping[int, Mapping[str, Standing]]) -> None:
-    stands, ends = [], []
-    for person, said in heard.items():
-        for rule, it in said.items():
-            old = before.get(person, {}).get(rule)
-            if it.stand is not None and it.stand != old:
-                stands.append((rule, person, it.stand.answer, it.stand.since))
-            elif it.stand is None and old is not None:
-                ends.append((rule, person))
-    tx.ledger.stand(stands)
-    tx.ledger.unstand(ends)
+def deleted_for_good(tx: Tx, bench: Bench, *, now: datetime) -> set[str]:
+    """Rules that are in no file any more, and were not for long enough to let go of what they kept."""
+    gone = tx.ledger.missing([rule.name for rule in bench.rules], now=now)
+    return {rule for rule, since in gone.items() if now - since >= GRACE}
 
 
 def situations(
-    tx: Tx, bench: Bench, facts: Mapping[int, Facts], heard: Mapping[int, Mapping[str, Heard]]
-) -> Iterable[Situation]:
-    """Each person with where they stand on the platforms and what of it is ours."""
-    people = list(facts)
+    tx: Tx, bench: Bench, heard: Mapping[int, Mapping[str, Heard]], acting: Callable[[int], Collection[str]]
+) -> Iterator[Situation]:
+    """Each person with where they stand on the platforms and what of it is ours. `acting`: the rules that act for them."""
+    people = list(heard)
     owned: dict[int, list[Owned]] = defaultdict(list)
     for row in tx.ledger.owned(people):
         owned[row.person].append(row)
     vetoes: dict[int, dict[tuple[str, str], str]] = defaultdict(dict)
     for (person, what, key), hash_ in tx.ledger.vetoes(people).items():
         vetoes[person][what, key] = hash_
-    activations = tx.ledger.activations()
+    places = _places(tx, bench, people, owned)
     for person in people:
         yield Situation(
             person=person,
-            places=_places(tx, bench, person, facts[person], owned[person]),
+            places=places[person],
             owned=owned[person],
             heard=heard[person],
-            acting={rule.name for rule in bench.rules if bench.court.acts(rule, activations, person)},
+            acting=acting(person),
             vetoes=vetoes[person],
-            facts_hash=_hasher(bench, facts[person]),
+            facts_hash=lambda rule, person=person: facts_hash(tx, bench, rule, person),  # type: ignore[misc]
         )
 
 
-def _hasher(bench: Bench, facts: Facts) -> Callable[[str], str]:
-    reads = {rule.name: rule.reads for rule in bench.rules}
-
-    def hash_of(rule: str) -> str:
-        roots = sorted({name if name in facts else f"{name.partition('.')[0]}s" for name in reads.get(rule, ())})
-        said = [
-            (name, sorted(facts[name]) if isinstance(facts.get(name), frozenset) else facts.get(name)) for name in roots
-        ]
-        return hashlib.sha256(msgspec.json.encode(said, order="deterministic")).hexdigest()[:16]
-
-    return hash_of
+def acting(tx: Tx, bench: Bench) -> Callable[[int], Collection[str]]:
+    """person → the rules that act for them: live, and in the version that was approved."""
+    activations = tx.ledger.activations()
+    return lambda person: {rule.name for rule in bench.rules if bench.court.acts(rule, activations, person)}
 
 
-def _places(tx: Tx, bench: Bench, person: int, facts: Facts, owned: Sequence[Owned]) -> list[Place]:
-    places: list[Place] = []
-    mine = {(it.account, it.subject) for it in owned if it.kind == "tag"}
-    by_account: dict[str, list[str]] = defaultdict(list)
-    for name, id_ in tx.mirror.candidates(person):
-        by_account[name].append(id_)
+def facts_hash(tx: Tx, bench: Bench, rule: str, person: int) -> str:
+    """One value for everything the rule reads about a person: while it is the same, a veto stands."""
+    facts = tx.mirror.facts_of([person]).get(person, {})
+    names = next((it.reads for it in bench.rules if it.name == rule), frozenset())
+    roots = sorted({name if name in facts else f"{name.partition('.')[0]}s" for name in names})
+    said = [(name, sorted(value) if isinstance(value := facts.get(name), frozenset) else value) for name in roots]
+    return hashlib.sha256(msgspec.json.encode(said, order="deterministic")).hexdigest()[:16]
+
+
+def _places(
+    tx: Tx, bench: Bench, people: Sequence[int], owned: Mapping[int, Sequence[Owned]]
+) -> dict[int, list[Place]]:
+    """For each person one record in each ATS, and their address in each audience where they may be written to."""
+    places: dict[int, list[Place]] = {person: [] for person in people}
+    candidates = tx.mirror.candidates_of(people)
     for account in bench.accounts.that_take("tags"):
-        records = tx.records.with_receipt(account.name, "candidate", by_account.get(account.name, []))
-        found = [(it, at) for it, at in records if isinstance(it, Candidate)]
-        # the record that already has our tags; else the one that last did something
-        chosen = max(found, key=lambda it: ((account.name, it[0].ref.id) in mine, _recent(it[0])), default=None)
-        if chosen is not None:
-            tags = frozenset(fold(tag) for tag in chosen[0].tags)
-            places.append(Place(chosen[0].ref, "tag", tags, chosen[1]))
-    if facts.get("unsubscribed") is False and facts.get("consent.email") is True:
-        found_person = tx.mirror.profile(person)
-        address = found_person.email if found_person else None
-        if address:
-            places += [
-                Place(Ref(it.name, "member", address), "pool", None, None) for it in bench.accounts.that_take("pools")
-            ]
+        ids = [id_ for found in candidates.values() for name, id_ in found if name == account.name]
+        records = {it.ref.id: (it, at) for it, at in tx.records.with_receipt(account.name, "candidate", ids)}
+        for person, found in candidates.items():
+            mine = {it.subject for it in owned[person] if it.kind == "tag" and it.account == account.name}
+            held = [records[id_] for name, id_ in found if name == account.name and id_ in records]
+            # the record that already has our tags; else the one that came last
+            chosen = max(held, key=lambda it: (it[0].ref.id in mine, _recent(it[0])), default=None)
+            if chosen is not None and isinstance(chosen[0], Candidate):
+                tags = frozenset(fold(tag) for tag in chosen[0].tags)
+                places[person].append(Place(chosen[0].ref, "tag", tags, chosen[1]))
+    audiences = bench.accounts.that_take("pools")
+    for person, address in tx.mirror.mailable(people).items() if audiences else ():
+        places[person] += [Place(acts.member(it.name, address), "pool", None, None) for it in audiences]
     return places
 
 
-def _recent(candidate: Candidate) -> str:
-    moment = candidate.created_at or candidate.last_activity_at or candidate.updated_at
-    return (stamp(moment) if moment else "") + candidate.ref.id
-
-
-def _diff(tx: Tx, bench: Bench, situation: Situation, *, now: datetime) -> list[Change]:
-    gone = tx.ledger.missing([rule.name for rule in bench.rules], now=now)
-    removable = {rule for rule, since in gone.items() if now - since >= GRACE}
-    return diff(situation, bench.rules, released=(), removable=removable)
+def _recent(record: AnyRecord) -> str:
+    moment = (
+        (record.created_at or record.last_activity_at or record.updated_at) if isinstance(record, Candidate) else None
+    )
+    return (stamp(moment) if moment else "") + record.ref.id
 
 
 def over_limit(tx: Tx, bench: Bench, changes: Sequence[Change], *, now: datetime) -> set[str]:
@@ -209,10 +183,10 @@ def over_limit(tx: Tx, bench: Bench, changes: Sequence[Change], *, now: datetime
     for (rule, _), count in tx.ledger.owned_counts().items():
         owned[rule] += count
     stopped = set()
-    kinds = (("add", Verb.ADD_TAG, bench.settings.add), ("remove", Verb.REMOVE_TAG, bench.settings.remove))
-    for kind, verb, limit in kinds:
-        for rule, count in by_rule(changes, kind).items():  # type: ignore[arg-type]
-            done = tx.outbox.changed_since(rule, [verb], now - DAY)
+    kinds: tuple[tuple[Kind, ChangeLimit], ...] = (("add", bench.settings.add), ("remove", bench.settings.remove))
+    for kind, limit in kinds:
+        for rule, count in by_rule(changes, kind).items():
+            done = tx.ledger.decided_since(rule, kind == "add", now - DAY)
             if done + count > max(limit.always, owned[rule] * limit.share):
                 stopped.add(rule)
     return stopped
@@ -242,7 +216,7 @@ def write(
         elif change.kind == "disown":
             tx.ledger.disown(*where)
         elif change.kind == "veto":
-            hash_ = _hasher(bench, facts[change.person])(change.rule)
+            hash_ = facts_hash(tx, bench, change.rule, change.person)
             tx.ledger.veto(
                 change.person, change.what, fold(change.key), by=change.subject.account, now=now, facts=hash_
             )
@@ -376,11 +350,3 @@ def opt_outs(
                     acts.suppress_member(account.name, it.email, occasion=occasion, rule=why, person=person, due_at=now)
                 )
     return tx.outbox.put(queued, now=now)
-
-
-def at(text: str | None) -> datetime | None:
-    return unstamp(text) if text else None
-
-
-def counts_of(changes: Sequence[Change]) -> dict[str, Any]:
-    return {kind: by_rule(changes, kind) for kind in ("add", "remove", "adopt", "veto")}

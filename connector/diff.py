@@ -74,10 +74,8 @@ class _Target:
     held: bool = False
 
 
-def diff(
-    situation: Situation, rules: Iterable[Rule], *, released: Collection[str], removable: Collection[str]
-) -> list[Change]:
-    """`released`: rules left to the people (their things become theirs). `removable`: deleted rules whose time is up."""
+def diff(situation: Situation, rules: Sequence[Rule], *, removable: Collection[str]) -> list[Change]:
+    """`removable`: rules that were deleted for good, so that what they kept may go."""
     targets = _targets(situation, rules)
     rows = {(it.account, it.subject, it.kind, fold(it.key)): it for it in situation.owned}
     known = {rule.name for rule in rules}

@@ -138,7 +138,8 @@ def _consent(
     signed_up = any(it.status in _MAILABLE and it.opted_in_at for it in held.members)
     ends = [it.contact_expires_at for it in people if it.contact_allowed and it.contact_expires_at]
     ends += [moment for text in fields.get("consent_expires", ()) if (moment := _moment(text))]
-    yes: bool | None = True if stated or True in allowed or signed_up else None
+    # a date until which they agreed is an agreement too
+    yes: bool | None = True if stated or True in allowed or signed_up or ends else None
     if _unsubscribed(people, held) or stated is False:
         yes = False
     return {"consent.email": yes, "consent.expires": stamp(min(ends)) if ends else None}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from connector.applications import Holdings, furthest_stage
@@ -32,7 +32,7 @@ class Lens:
     shared_address: int = 12
     evidence: Evidence | None = None
     #: Account → kinds of evidence that are fetched per application.
-    costly: Mapping[str, tuple[str, ...]] = defaultdict(tuple)
+    costly: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def rebuild(store: Sqlite, lens: Lens, *, now: datetime, limit: int = BATCH) -> Counter[str]:

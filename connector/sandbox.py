@@ -16,6 +16,7 @@ Control, over HTTP like everything else, under `/_sandbox`:
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
@@ -278,18 +279,19 @@ class Running:
 @contextmanager
 def running(sandbox: Sandbox, *, port: int = 0) -> Iterator[Running]:
     """Serve a sandbox on loopback in a thread; yields `Running` once it answers."""
-    config = uvicorn.Config(sandbox.app, host="127.0.0.1", port=port, log_level="critical", access_log=False)
+    # bound here, because uvicorn would end its own thread over a taken port
+    listening = socket.create_server(("127.0.0.1", port))
+    config = uvicorn.Config(sandbox.app, log_level="critical", access_log=False)
     server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, name="sandbox", daemon=True)
+    thread = threading.Thread(target=server.run, args=([listening],), name="sandbox", daemon=True)
     thread.start()
     deadline = time.monotonic() + 10
     while not server.started:
         if time.monotonic() > deadline or not thread.is_alive():
-            raise RuntimeError("the sandbox did not start; is the port taken?")
+            raise RuntimeError("the sandbox did not start")
         time.sleep(0.01)
     try:
-        bound = server.servers[0].sockets[0].getsockname()[1]
-        yield Running(f"http://127.0.0.1:{bound}", sandbox)
+        yield Running(f"http://127.0.0.1:{listening.getsockname()[1]}", sandbox)
     finally:
         server.should_exit = True
         thread.join(timeout=10)

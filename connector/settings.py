@@ -33,7 +33,7 @@ class Cap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class ChangeLimit:
     """How many adds (or removes) a rule may make at once: a share of what it owns, and so many anyway."""
 
     share: float = 0.05
@@ -92,8 +92,8 @@ class Settings:
     quiet: Quiet = Quiet()
     caps: Mapping[str, Cap] = field(default_factory=dict)
     control_group: float = 0.0
-    add: Change = Change()
-    remove: Change = Change()
+    add: ChangeLimit = ChangeLimit()
+    remove: ChangeLimit = ChangeLimit()
     accounts: Mapping[str, AccountSettings] = field(default_factory=dict)
     messages: Mapping[str, MessageSettings] = field(default_factory=dict)
     #: The account that takes notices to colleagues.
@@ -207,14 +207,14 @@ class _Reader:
                 caps[name] = Cap(count=int(count), span=length)
         return caps
 
-    def _changes(self) -> tuple[Change, Change]:
+    def _changes(self) -> tuple[ChangeLimit, ChangeLimit]:
         found = self._fields("changes", "add", "remove")
         made = []
         for name in ("add", "remove"):
             parts = found[name].fields((), ("at_most", "but_always_allow")) if name in found else {}
             share = parts["at_most"].percent() if "at_most" in parts else None
             always = parts["but_always_allow"].whole() if "but_always_allow" in parts else None
-            made.append(Change(share=0.05 if share is None else share, always=50 if always is None else always))
+            made.append(ChangeLimit(share=0.05 if share is None else share, always=50 if always is None else always))
         return made[0], made[1]
 
     def _words(self, zone: ZoneInfo) -> Words:

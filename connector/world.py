@@ -189,7 +189,11 @@ def _run(dice: random.Random, role: Role, now: datetime) -> Run:
     outcome = dice.choices(("rejected", "withdrawn", "hired"), (50, 10, 40) if furthest == 4 else (90, 10, 0))[0]
     if len(stages) < furthest + 1 or decided >= now or (role.closed_at is None and dice.random() < 0.15):
         outcome = "active"
-    offer = {"hired": "accepted", "withdrawn": "declined", "active": "open"}.get(outcome) if furthest == 4 else None
+    offer = (
+        {"hired": "accepted", "withdrawn": "declined", "active": "open"}.get(outcome)
+        if len(stages) == len(STAGES)
+        else None
+    )
     ended = [name for name, party in REASONS.items() if party == ("us" if outcome == "rejected" else "them")]
     weights = (55, 20, 17, 4, 4) if outcome == "rejected" else (60, 40)
     known = outcome in ("rejected", "withdrawn") and dice.random() < 0.93

@@ -148,12 +148,9 @@ def test_a_bucket_is_never_overrun_and_is_kept_empty(threads: int) -> None:
 def test_the_next_call_goes_out_when_the_window_opens() -> None:
     clock = Clock()
     pace = made(clock, WINDOWS)
-    for _ in range(50):
-        with pace:
-            pass
-        pace.heed({"x-limit": "50", "x-remaining": "0", "x-reset": str(int(START) + 12)})
-        if clock.now > START:
-            break
+    with pace:
+        pass
+    pace.heed({"x-limit": "50", "x-remaining": "0", "x-reset": str(int(START) + 12)})
     with pace:
         assert START + 12 <= clock.now <= START + 13
 
@@ -190,8 +187,8 @@ def test_what_others_use_of_the_budget_is_heeded() -> None:
 def test_a_larger_budget_is_used_from_the_next_window_on() -> None:
     clock = Clock()
     platform = Windows(clock, aligned=False, limit=100)
-    took = drive(made(clock, WINDOWS), clock, 250, platform.call)
-    assert took < 61.5
+    took = drive(made(clock, WINDOWS), clock, 150, platform.call)
+    assert took < 45
     assert max([*platform.counts, platform.used]) <= 100
 
 

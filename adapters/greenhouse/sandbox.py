@@ -34,7 +34,7 @@ RETRIES = tuple(timedelta(minutes=minutes) for minutes in (1, 15, 60, 120, 240, 
 class GreenhouseSandbox:
     """Each doubt of the documents is an attribute here; the first reading is the default."""
 
-    employers = ("hospital",)
+    employers: tuple[str, ...] = ("hospital",)
     secrets: Mapping[str, Any]
     options: Mapping[str, Any]
     #: Where the API and the tokens are below the address of `running`.

@@ -23,14 +23,17 @@ Rows = dict[tuple[str, str], list[str]]
 
 def push(client: Client, choices: Choices, actions: Sequence[Action]) -> Iterator[Outcome]:
     """One look for all, then one by one. What stops one call for all (no permission, wait) fails the rest unasked."""
-    makers = {Verb.ADD_TAG: _tagging, Verb.REMOVE_TAG: _untagging, Verb.ADD_NOTE: _noting}
-    waiting = list(actions)
+    waiting: list[Action] = []
+    for action in actions:
+        try:
+            _person(action)
+            waiting.append(action)
+        except Unsupported as error:
+            yield Failure(key=action.key, error=error)
     if not waiting:
         return
     try:
-        if waiting[0].verb not in makers:
-            raise Unsupported(f"greenhouse: `{waiting[0].verb}` is not offered")
-        act = makers[waiting[0].verb](client, choices, waiting)
+        act = _maker(waiting[0].verb)(client, choices, waiting)
     except KeepwarmError as error:
         yield from (Failure(key=action.key, error=error) for action in waiting)
         return
@@ -44,6 +47,13 @@ def push(client: Client, choices: Choices, actions: Sequence[Action]) -> Iterato
         except KeepwarmError as error:
             outcome = Failure(key=action.key, error=error)
         yield outcome
+
+
+def _maker(verb: Verb) -> Callable[[Client, Choices, Sequence[Action]], Act]:
+    makers = {Verb.ADD_TAG: _tagging, Verb.REMOVE_TAG: _untagging, Verb.ADD_NOTE: _noting}
+    if verb not in makers:
+        raise Unsupported(f"greenhouse: `{verb}` is not offered")
+    return makers[verb]
 
 
 def _tagging(client: Client, choices: Choices, actions: Sequence[Action]) -> Act:

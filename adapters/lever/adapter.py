@@ -26,8 +26,6 @@ _LIMIT = ("limit", "100")
 _EXPAND = ("expand", "applications")
 #: The deleted feed takes at most 30 days at once (public code, read 2026-11-23); a day is left for the zones.
 _SLICE = timedelta(days=29)
-#: What `read` makes of the richer stage list when the account does not answer it.
-_NO_STAGES = b'{"data":{"stages":[]}}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,20 +102,20 @@ class Lever:
         return [("confidentiality", "all")] if self.options.confidential else []
 
     def _pull_stages(self, cursor: str | None) -> Page:
-        """The documented list, then the undocumented one that also has rank and pipeline, where it answers."""
+        """The undocumented list, which also has rank and pipeline, where it answers; else the documented one."""
         client = self.connection.client
-        if cursor != "disposition":
-            listed = page(client, "/stages", [_LIMIT], cursor)
-            return Page(body=listed.body, count=listed.count, cursor=listed.next or "disposition")
-        try:
-            answer = client.get("/disposition_stages")
-        except (Refused, Unauthorized) as error:
-            if isinstance(error, Refused) and error.status != 404:
-                raise
-            if isinstance(error, Unauthorized) and error.scope is None:
-                raise
-            return Page(body=_NO_STAGES, count=0)
-        return Page(body=answer.body, count=len(_rows(answer.raw()["data"])))
+        if cursor is None:
+            try:
+                answer = client.get("/disposition_stages")
+            except (Refused, Unauthorized) as error:
+                if isinstance(error, Unauthorized) and error.scope is None:
+                    raise
+            else:
+                richer = answer.raw()["data"]["stages"].value
+                if isinstance(richer, list) and richer:
+                    return Page(body=answer.body, count=len(richer))
+        listed = page(client, "/stages", [_LIMIT], cursor)
+        return Page(body=listed.body, count=listed.count, cursor=listed.next)
 
     def _pull_opportunities(self, window: Window, cursor: str | None) -> Page:
         """A full walk carries no filter, because `updated_at_*` skips all whose updatedAt is null.

@@ -54,7 +54,7 @@ def _fresh(triggered: int, received_at: datetime, max_age: timedelta) -> None:
     if age > max_age:
         raise BadSignature(f"webhook: signed {age.days} days before it came")
     if age < -_AHEAD:
-        raise BadSignature("webhook: signed in the future; is this machine's clock right?")
+        raise BadSignature("webhook: signed in the future, or the clock here is slow")
 
 
 def _decoded(delivery: Delivery) -> Raw:

@@ -79,7 +79,7 @@ def _next(answers: dict[str, Any], offset: str | None, place: str) -> str | None
         return None
     if more not in (True, None) or not isinstance(following, str) or not following:
         raise Retry(f"{place}: wanted `next` beside hasNext, came none")
-    if following == offset:
+    if following == offset and answers["data"]:
         raise Retry(f"{place}: `next` points to the same page again")
     return following
 

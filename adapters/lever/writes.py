@@ -75,7 +75,7 @@ class _Writer:
         path = f"/opportunities/{quote(subject, safe='')}"
         if words := _WORDS.get(verb):
             yield from self._words(words, path, actions)
-        elif verb is Verb.ADD_NOTE:
+        elif verb == Verb.ADD_NOTE:
             yield from self._notes(path, actions)
         else:
             raise Unsupported(f"lever cannot {verb}")
@@ -91,14 +91,25 @@ class _Writer:
                 wanting.setdefault(word, []).append(action)
         if not wanting:
             return
-        self.client.send("POST", f"{path}/{words.path}", json={words.field: list(wanting)}, params=self.performer)
-        held = self._held(words, path)
+        self._post(f"{path}/{words.path}", {words.field: list(wanting)})
+        try:
+            held = self._held(words, path)
+        except Retry as error:
+            raise Retry(f"{error}, after {words.path} was taken", in_doubt=True) from error
         for word, waiting in wanting.items():
             if (word in held) is words.there:
                 yield from (Receipt(key=action.key, already=n > 0) for n, action in enumerate(waiting))
             else:
                 lost = Retry(f"{path}/{words.path}: taken, but the record does not show it", in_doubt=True)
                 yield from (Failure(key=action.key, error=lost) for action in waiting)
+
+    def _post(self, path: str, body: dict[str, object]) -> Raw:
+        """Something else than JSON with a good status may come from a machine in between: it may have been taken."""
+        answer = self.client.send("POST", path, json=body, params=self.performer)
+        decoded = answer.decoded()
+        if not isinstance(decoded, dict):
+            raise Retry(f"{answer.place}: {answer.status} without JSON", in_doubt=True)
+        return Raw(decoded)
 
     def _held(self, words: _Words, path: str) -> frozenset[str]:
         """Compared as they are: Lever's tags are case sensitive."""
@@ -116,8 +127,8 @@ class _Writer:
             if known is not None:
                 yield Receipt(key=action.key, ref=known or None, already=True)
                 continue
-            body = {"value": text} | ({"secret": True} if self.options.secret_notes else {})
-            answer = Raw(self.client.send("POST", f"{path}/notes", json=body, params=self.performer).decoded())
+            body: dict[str, object] = {"value": text} | ({"secret": True} if self.options.secret_notes else {})
+            answer = self._post(f"{path}/notes", body)
             made = answer["data"]["noteId"] if answer["data"]["noteId"] else answer["data"]["id"]
             marked = _also(marked, marker, ref := made.maybe(Raw.id))
             yield Receipt(key=action.key, ref=ref)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 from adapters.mailchimp import webhooks
-from adapters.mailchimp.answers import SignupsThrottled
+from adapters.mailchimp.answers import SignupsThrottled, crowded
 from adapters.mailchimp.campaigns import schedule_campaign
 from adapters.mailchimp.checking import check
 from adapters.mailchimp.mapping import page
@@ -17,7 +17,7 @@ from adapters.mailchimp.settings import OPTIONS, Settings
 from adapters.mailchimp.writes import Turn, add_tag, remove_tag, suppress_member, upsert_member
 from connector.adapter import Connection, Declaration, Door, Health
 from connector.client import BasicKey, Limits
-from connector.errors import KeepwarmError, RateLimited, Unauthorized, Unsupported
+from connector.errors import KeepwarmError, RateLimited, Refused, Unauthorized, Unsupported
 from connector.flow import Action, Delivery, Failure, Page, Reading, Receipt, Stream, Verb, Window
 from connector.raw import Raw
 
@@ -125,7 +125,12 @@ def _do(turn: Turn, action: Action) -> Receipt:
     verb = VERBS.get(action.verb)
     if verb is None:
         raise Unsupported(f"mailchimp cannot {action.verb}")
-    return verb(turn, action)
+    try:
+        return verb(turn, action)
+    except Refused as error:
+        if special := crowded(error):
+            raise special from error
+        raise
 
 
 ADAPTER = Mailchimp

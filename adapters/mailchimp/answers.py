@@ -43,14 +43,19 @@ def _bad_request(response: Response, problem: dict[str, object]) -> Exception | 
         return Suppressed(f"{response.place}: the address was permanently deleted here", reason="forgotten")
     if UNBELIEVED in detail:
         return Refused(f"{response.place}: Mailchimp takes the address for a fake one", status=400, body=problem)
-    if CROWDED in detail:
-        return SignupsThrottled(f"{response.place}: the address joined too many lists lately", wait=THROTTLED_FOR)
     return None
 
 
 def invalid(error: Refused) -> bool:
     """Did it refuse because the address is one that it will never take."""
     return isinstance(error.body, dict) and UNBELIEVED in str(error.body.get("detail", ""))
+
+
+def crowded(error: Refused) -> SignupsThrottled | None:
+    """Told apart only here: raised while the call is made, it would close the way for everyone."""
+    if not (isinstance(error.body, dict) and CROWDED in str(error.body.get("detail", ""))):
+        return None
+    return SignupsThrottled("the address joined too many lists lately and is not taken for now", wait=THROTTLED_FOR)
 
 
 def done(response: Response) -> None:

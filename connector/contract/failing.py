@@ -193,11 +193,14 @@ def _told(fault: Fault, error: Exception | None, fixture: Fixture) -> None:
 
 
 def a_failing_check_raises_our_families_only(folder: Folder) -> None:
+    """Some platforms offer nothing to ask (a chat hook can only be posted to); then `check` may be content."""
     for fault in FAULTS:
-        adapter, _ = connect(folder, fault.answer)
+        adapter, wire = connect(folder, fault.answer)
         assert isinstance(adapter, Checks), "the adapter has no `check`"
         with Wanted(KeepwarmError, during=f"checking while the platform answers {fault}", calm=True) as came:
             health = adapter.check()
-            assert health.faults or health.missing, f"{fault}, and the account is said to be in good health"
+        assert health.faults or health.missing or not wire.requests, (
+            f"{fault}, and the account is said to be in good health"
+        )
         if came.error:
             tells_nothing(came.error, folder.given())

@@ -4,9 +4,10 @@ Made on demand from facts and clock, for *no* as well as for *yes*; never stored
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from connector.clock import unstamp
@@ -45,19 +46,26 @@ class Line:
         return f"{_WORD[self.answer]}: {self.text}" + (f", saw {self.saw}" if self.saw else "")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Why:
     name: str
     hash: str
     answer: Answer
     root: Line
-    #: The first line that decides, and the same in words.
+    #: The first line that decides.
     line: Line
+    #: In words: of a no or an unknown that line, of a yes all that it stands on.
     deciding: str
     #: "skills gains nursing"; empty when the answer is yes.
     changes: str
-    #: When the clock alone changes the answer; None: never, as things stand.
-    next_change: datetime | None
+    _ahead: Callable[[], datetime | None] = field(repr=False, compare=False)
+
+    @cached_property
+    def next_change(self) -> datetime | None:
+        """When the clock alone changes the answer, on the organisation's clock; None: never, as things stand.
+
+        Found when asked: it takes a hundred times as long as the rest."""
+        return self._ahead()
 
     def lines(self) -> list[str]:
         """For a terminal or a page."""
@@ -67,14 +75,19 @@ class Why:
             lines += _drawn(part, "", index == len(tops) - 1)
         if self.changes:
             lines.append(f"Becomes yes if {self.changes}.")
-        when = "no change ahead" if self.next_change is None else f"changes on {self.next_change:%Y-%m-%d %H:%M} UTC"
+        when = "no change ahead" if self.next_change is None else f"it changes on {self.next_change:%Y-%m-%d %H:%M}"
         lines.append(f"By the clock alone: {when}.")
         return lines
 
 
 def explain(entry: Entry, facts: Facts, context: Context) -> Why:
     """The whole why of one rule for one person."""
-    root = _line(entry.condition, facts, context)
+    root = _line(entry.who, facts, context)
+    if entry.unless is not None:
+        unless = _line(Not(entry.unless, entry.unless.at), facts, context)
+        parts = (*(root.parts if root.how == "all" else (root,)), unless)
+        answer = _joined((root, unless), "all")
+        root = Line(answer=answer, text="all of these", saw="", at=entry.at, parts=parts, how="all")
     line = _deciding(root)
     return Why(
         name=entry.name,
@@ -82,9 +95,9 @@ def explain(entry: Entry, facts: Facts, context: Context) -> Why:
         answer=root.answer,
         root=root,
         line=line,
-        deciding=line.because,
+        deciding=f"yes: {'; '.join(_grounds(root))}" if root.answer else line.because,
         changes="" if root.answer else _wishes(root),
-        next_change=next_change(entry, facts, context),
+        _ahead=lambda: next_change(entry, facts, context),
     )
 
 
@@ -95,7 +108,7 @@ def next_change(entry: Entry, facts: Facts, context: Context) -> datetime | None
     for moment in sorted(set(_moments(entry.condition, facts, context)))[:_MOST]:
         then = Context(now=moment, zone=context.zone, role=context.role, answers=context.answers)
         if check(facts, then) is not now:
-            return moment
+            return moment.astimezone(context.zone)
     return None
 
 
@@ -121,9 +134,7 @@ def _line(tree: Tree, facts: Facts, context: Context) -> Line:
             text = "all of these" if how == "all" else "any of these"
             return Line(answer=_joined(lines, how), text=text, saw="", at=tree.at, parts=lines, how=how)
         case Not(part=part):
-            inside = _line(part, facts, context)
-            answer = None if inside.answer is None else not inside.answer
-            return Line(answer=answer, text="none of this", saw="", at=tree.at, parts=(inside,), how="not")
+            return _not(part, _line(part, facts, context))
         case Default(part=part, yes=yes):
             inside = _line(part, facts, context)
             if inside.answer is not None:
@@ -132,6 +143,22 @@ def _line(tree: Tree, facts: Facts, context: Context) -> Line:
             return replace(inside, answer=yes, saw=saw)
         case Items():
             return _items(tree, facts, context)
+
+
+def _not(part: Tree, inside: Line) -> Line:
+    answer = None if inside.answer is None else not inside.answer
+    known = "no longer" if inside.answer else "known not to be"
+    match part:
+        case Leaf():
+            return replace(
+                inside, answer=answer, text=f"not: {inside.text}", wish=f"it is {known} so that {inside.text}"
+            )
+        case Items(scope=scope, latest=False, least=1):
+            wish = f"it is {known} so that there is such an {scope}" if scope[0] in "aeiou" else ""
+            wish = wish or f"it is {known} so that there is such a {scope}"
+            return replace(inside, answer=answer, text=f"no {scope} where", how="none", wish=wish)
+    wish = f"it is {known} so that {_deciding(inside).text}"
+    return Line(answer=answer, text="none of this", saw="", at=part.at, parts=(inside,), how="not", wish=wish)
 
 
 def _joined(lines: tuple[Line, ...], how: str) -> Answer:
@@ -145,7 +172,7 @@ def _test(test: Leaf, facts: Facts, context: Context) -> Line:
     return Line(
         answer=operator.check(test)(facts, context),
         text=f"{test.fact.name} {operator.says(test)}",
-        saw=_seen(test.fact, facts.get(test.fact.name)) + _by_rule(test, context),
+        saw=_seen(test.fact, facts.get(test.fact.name), context) + _by_rule(test, context),
         at=test.at,
         wish=f"{test.fact.name} {operator.wish(test)}",
     )
@@ -161,15 +188,15 @@ def _by_rule(test: Leaf, context: Context) -> str:
     return f" ({'; '.join(parts)})" if parts else ""
 
 
-def _seen(fact: Fact, value: Any) -> str:
-    if value is None or (fact.unknown_when_empty and not value):
+def _seen(fact: Fact, value: Any, context: Context) -> str:
+    if fact.type == "words" and (value or not fact.unknown_when_empty):
+        return ", ".join(sorted(value or ())) or "none"
+    if value is None or fact.type == "words":
         return "nothing known"
-    if fact.type == "words":
-        return ", ".join(sorted(value)) or "none"
     if fact.type == "yesno":
         return "yes" if value else "no"
     if fact.type == "time":
-        return f"{unstamp(value):%Y-%m-%d %H:%M} UTC"
+        return f"{unstamp(value).astimezone(context.zone):%Y-%m-%d %H:%M}"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -199,7 +226,7 @@ def _items(items: Items, facts: Facts, context: Context) -> Line:
     parts = best.parts if best.how == "all" else (best,)
     wish = f"for {'the latest' if items.latest else 'one'} {noun} {_wishes(best)}" if best.answer is not True else ""
     if items.least > 1 and not wish:
-        wish = f"there are {items.least - yes} more such {noun}s"
+        wish = f"such {noun}s become {items.least} (now {yes})"
     return Line(answer=answer, text=f"{text} where", saw=counted, at=items.at, parts=parts, how="items", wish=wish)
 
 
@@ -211,7 +238,7 @@ def _nearness(line: Line) -> tuple[int, int]:
 
 def _deciding(line: Line) -> Line:
     """The first line, all the way down, that makes the answer what it is."""
-    if not line.parts or line.how == "test":
+    if not line.parts or line.how == "none":
         return line
     if line.how == "not":
         return _deciding(line.parts[0])
@@ -219,6 +246,18 @@ def _deciding(line: Line) -> Line:
         if part.answer is line.answer:
             return _deciding(part)
     return line
+
+
+def _grounds(line: Line) -> Iterator[str]:
+    """Everything a yes stands on: of several alternatives the first."""
+    parts = [part for part in line.parts if part.answer is True]
+    if line.how in ("all", "items") and parts:
+        for part in parts:
+            yield from _grounds(part)
+    elif line.how == "any" and parts:
+        yield from _grounds(parts[0])
+    else:
+        yield line.text + (f" (saw {line.saw})" if line.saw else "")
 
 
 def _wishes(line: Line) -> str:
@@ -229,9 +268,6 @@ def _wishes(line: Line) -> str:
         return " and ".join(wish for part in line.parts if (wish := _wishes(part)))
     if line.how == "any":
         return " or ".join(wish for part in line.parts if (wish := _wishes(part)))
-    if line.how == "not":
-        inside = _deciding(line.parts[0])
-        return f"this is no longer so: {inside.text}" if inside.answer else f"it is known to be no: {inside.text}"
     return line.wish
 
 

@@ -158,6 +158,8 @@ def _count(items: Items) -> Check:
 
 def latest_of(items: Sequence[Facts], scope: str) -> Facts:
     """The last one by its time; without a time it counts as the oldest; ties go to the greatest id."""
+    if len(items) == 1:
+        return items[0]
     by = LATEST[scope]
     return max(items, key=lambda item: (item.get(by) or "", item.get("id") or ""))
 

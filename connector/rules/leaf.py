@@ -108,6 +108,9 @@ class Sides:
     maybe: str
     not_yes: str
     not_maybe: str
+    #: Is it yes, asked only where `maybe` holds; is it no, asked only where `not_yes` holds: often much less work.
+    settled_yes: str
+    settled_no: str
     #: Cheap ones are asked first.
     cost: int = 0
 
@@ -119,13 +122,36 @@ def nullable(expression: str, cost: int = 0) -> Sides:
         maybe=f"({expression}) IS NOT FALSE",
         not_yes=f"({expression}) IS NOT TRUE",
         not_maybe=f"({expression}) IS FALSE",
+        settled_yes=f"({expression}) IS NOT NULL",
+        settled_no=f"({expression}) IS NOT NULL",
         cost=cost,
     )
 
 
-def certain(yes: str, maybe: str, cost: int = 1) -> Sides:
-    """For two expressions that are never NULL themselves."""
-    return Sides(yes=f"({yes})", maybe=f"({maybe})", not_yes=f"NOT ({yes})", not_maybe=f"NOT ({maybe})", cost=cost)
+def certain(yes: str, maybe: str, *, cost: int = 1, settled: str | None = None, settled_no: str | None = None) -> Sides:
+    """For two expressions that are never NULL themselves. `settled`: known to be either, for both directions."""
+    return Sides(
+        yes=f"({yes})",
+        maybe=f"({maybe})",
+        not_yes=f"NOT ({yes})",
+        not_maybe=f"NOT ({maybe})",
+        settled_yes=f"({settled or yes})",
+        settled_no=settled_no or (f"({settled})" if settled else f"NOT ({maybe})"),
+        cost=cost,
+    )
+
+
+def opposite(side: Sides) -> Sides:
+    """Not."""
+    return Sides(
+        yes=side.not_maybe,
+        maybe=side.not_yes,
+        not_yes=side.maybe,
+        not_maybe=side.yes,
+        settled_yes=side.settled_no,
+        settled_no=side.settled_yes,
+        cost=side.cost,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +211,7 @@ __all__ = [
     "Sql",
     "certain",
     "nullable",
+    "opposite",
     "place",
     "timeless",
     "written",

@@ -104,7 +104,8 @@ def _within_last(test: Leaf) -> Check:
         found = facts.get(name)
         if found is None:
             return None
-        return (context.limits.get(key) or context.since(span)) <= found <= context.stamp
+        limit: str = context.limits.get(key) or context.since(span)
+        return bool(limit <= found <= context.stamp)
 
     return check
 
@@ -117,7 +118,7 @@ def _more_than_ago(test: Leaf) -> Check:
         if found is None:
             return None
         limit: str = context.limits.get(key) or context.since(span)
-        return found < limit
+        return bool(found < limit)
 
     return check
 
@@ -129,7 +130,8 @@ def _within_next(test: Leaf) -> Check:
         found = facts.get(name)
         if found is None:
             return None
-        return context.stamp <= found <= (context.limits.get(key) or context.until(span))
+        limit: str = context.limits.get(key) or context.until(span)
+        return bool(context.stamp <= found <= limit)
 
     return check
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from connector.facts import LATEST, TABLES
 from connector.rules.entries import Entry
-from connector.rules.leaf import Context, Sides, Sql, certain
+from connector.rules.leaf import Context, Sides, Sql, certain, opposite
 from connector.rules.operators import of
 from connector.rules.tree import All, AnyOf, Default, Items, Leaf, Not, Tree
 
@@ -58,7 +58,7 @@ def _front(sql: Sql) -> str:
 
 def _select(entry: Entry | Tree, sql: Sql, before: str = "") -> str:
     sides = _sides(entry.condition if isinstance(entry, Entry) else entry, sql, "p")
-    return f"SELECT {before}p.id, CASE WHEN {sides.yes} THEN 1 END AS answer FROM people p WHERE {sides.maybe}"
+    return f"SELECT {before}p.id, CASE WHEN {sides.settled_yes} THEN 1 END AS answer FROM people p WHERE {sides.maybe}"
 
 
 def _sides(tree: Tree, sql: Sql, alias: str) -> Sides:
@@ -66,33 +66,46 @@ def _sides(tree: Tree, sql: Sql, alias: str) -> Sides:
         case Leaf():
             return of(tree).sql(tree, f"{alias}.{tree.fact.column}", sql)
         case All(parts=parts):
-            return _joined([_sides(part, sql, alias) for part in parts], "AND", "OR")
+            return _all([_sides(part, sql, alias) for part in parts])
         case AnyOf(parts=parts):
-            return _joined([_sides(part, sql, alias) for part in parts], "OR", "AND")
+            # Any of these: not all of their opposites.
+            return opposite(_all([opposite(_sides(part, sql, alias)) for part in parts]))
         case Not(part=part):
-            side = _sides(part, sql, alias)
-            return Sides(yes=side.not_maybe, maybe=side.not_yes, not_yes=side.maybe, not_maybe=side.yes, cost=side.cost)
+            return opposite(_sides(part, sql, alias))
         case Default(part=part, yes=yes):
             side = _sides(part, sql, alias)
             one, other = (side.maybe, side.not_maybe) if yes else (side.yes, side.not_yes)
-            return Sides(yes=one, maybe=one, not_yes=other, not_maybe=other, cost=side.cost)
+            return Sides(
+                yes=one,
+                maybe=one,
+                not_yes=other,
+                not_maybe=other,
+                settled_yes="TRUE",
+                settled_no="TRUE",
+                cost=side.cost,
+            )
         case Items():
             return _items(tree, sql)
 
 
-def _joined(sides: list[Sides], word: str, opposite: str) -> Sides:
+def _all(sides: list[Sides]) -> Sides:
     if not sides:
-        return certain("TRUE", "TRUE", 0) if word == "AND" else certain("FALSE", "FALSE", 0)
+        return certain("TRUE", "TRUE", cost=0)
+    if len(sides) == 1:
+        return sides[0]
     sides.sort(key=lambda side: side.cost)
 
-    def join(parts: list[str], by: str) -> str:
-        return parts[0] if len(parts) == 1 else "(" + f" {by} ".join(parts) + ")"
+    def join(parts: Iterable[str], by: str) -> str:
+        return "(" + f" {by} ".join(parts) + ")"
 
+    no = join((side.not_maybe for side in sides), "OR")
     return Sides(
-        yes=join([side.yes for side in sides], word),
-        maybe=join([side.maybe for side in sides], word),
-        not_yes=join([side.not_yes for side in sides], opposite),
-        not_maybe=join([side.not_maybe for side in sides], opposite),
+        yes=join((side.yes for side in sides), "AND"),
+        maybe=join((side.maybe for side in sides), "AND"),
+        not_yes=join((side.not_yes for side in sides), "OR"),
+        not_maybe=no,
+        settled_yes=join((side.settled_yes for side in sides), "AND"),
+        settled_no=no,  # one part may be a no, and another one be it
         cost=max(side.cost for side in sides),
     )
 
@@ -105,15 +118,17 @@ def _items(items: Items, sql: Sql) -> Sides:
     where = side.maybe
     if items.latest:
         where = f"({where}) AND {_nothing_later(items.scope)}"
-    sure = f"CASE WHEN {side.yes} THEN 1 ELSE 0 END"
+    sure = f"CASE WHEN {side.settled_yes} THEN 1 ELSE 0 END"
     often = ""
     if items.least > 1:
         sure, often = f"sum({sure})", f" GROUP BY x.person HAVING count(*) >= {int(items.least)}"
     sql.passes[sql.passes.index("")] = (
         f"{name} AS MATERIALIZED (SELECT x.person AS person, {sure} AS sure FROM {table} x WHERE {where}{often})"
     )
-    some = f"SELECT person FROM {name}"
-    return certain(f"p.id IN ({some} WHERE sure >= {int(items.least)})", f"p.id IN ({some})")
+    some = f"p.id IN (SELECT person FROM {name}"
+    least = int(items.least)
+    # Of those without a sure row, only the few with an unsure one are not a no.
+    return certain(f"{some} WHERE sure >= {least})", f"{some})", settled_no=f"NOT {some} WHERE sure < {least})")
 
 
 def _nothing_later(scope: str) -> str:

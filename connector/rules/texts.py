@@ -97,7 +97,12 @@ def _contains_any(test: Leaf) -> Check:
 
     def check(facts: Facts, context: Context) -> Answer:
         found = facts.get(name)
-        return None if found is None else any(piece in found for piece in pieces)
+        if found is None:
+            return None
+        for piece in pieces:  # noqa: SIM110 - `any` with a generator takes three times as long
+            if piece in found:
+                return True
+        return False
 
     return check
 
@@ -116,7 +121,7 @@ def _same_as(test: Leaf) -> Check:
 def _contains_sql(test: Leaf, column: str, sql: Sql) -> Sides:
     # Both sides are folded, so it does not matter whether LIKE minds case.
     escaped = (piece.replace("!", "!!").replace("%", "!%").replace("_", "!_") for piece in test.value)
-    return nullable(" OR ".join(f"{column} LIKE {sql.bind(f'%{piece}%')} ESCAPE '!'" for piece in escaped), 0)
+    return nullable(" OR ".join(f"{column} LIKE {sql.bind(f'%{piece}%')} ESCAPE '!'" for piece in escaped))
 
 
 def _same_sql(test: Leaf, column: str, sql: Sql) -> Sides:
@@ -184,6 +189,8 @@ def _stage_sql(test: Leaf, column: str, sql: Sql) -> Sides:
         maybe=f"({column} NOT IN {outside} OR {column} IS NULL)",
         not_yes=f"({column} NOT IN {inside} OR {column} IS NULL)",
         not_maybe=f"{column} IN {outside}",
+        settled_yes=f"{column} IN {inside}",
+        settled_no=f"{column} IN {outside}",
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from connector.document import Node, listed
-from connector.rules.leaf import Check, Context, Facts, Operator, Reading, Sides, Sql, certain, timeless
+from connector.rules.leaf import Check, Context, Facts, Operator, Reading, Sides, Sql, certain, opposite, timeless
 from connector.rules.texts import read_role, read_words
 from connector.rules.tree import Answer, Leaf
 
@@ -40,9 +40,7 @@ def _any_of(test: Leaf) -> Check:
 
     def check(facts: Facts, context: Context) -> Answer:
         found = facts.get(name)
-        if not found:
-            return nothing
-        return not words.isdisjoint(found)
+        return not words.isdisjoint(found) if found else nothing
 
     def check_kept(facts: Facts, context: Context) -> Answer:
         found = facts.get(name)
@@ -52,13 +50,18 @@ def _any_of(test: Leaf) -> Check:
 
 
 def _none_of(test: Leaf) -> Check:
-    positive = _any_of(test)
+    positive, name, words = _any_of(test), test.fact.name, frozenset(test.value)
+    nothing: Answer = None if test.fact.unknown_when_empty else True
 
     def check(facts: Facts, context: Context) -> Answer:
+        found = facts.get(name)
+        return words.isdisjoint(found) if found else nothing
+
+    def check_kept(facts: Facts, context: Context) -> Answer:
         answer = positive(facts, context)
         return None if answer is None else not answer
 
-    return check
+    return check_kept if test.keepers else check
 
 
 def _all_of(test: Leaf) -> Check:
@@ -67,7 +70,7 @@ def _all_of(test: Leaf) -> Check:
 
     def check(facts: Facts, context: Context) -> Answer:
         found = facts.get(name)
-        return all(word in found for word in words) if found else nothing
+        return bool(words <= found) if found else nothing
 
     def check_kept(facts: Facts, context: Context) -> Answer:
         unknown = False
@@ -121,6 +124,13 @@ def _nothing_known(test: Leaf) -> str:
     return f" OR p.{test.fact.known_column} IS NULL" if test.fact.unknown_when_empty else ""
 
 
+def _settled(test: Leaf) -> str | None:
+    """Where no rule's answer plays a part, only a person without any word is unknown."""
+    if test.keepers:
+        return None
+    return f"p.{test.fact.known_column} IS NOT NULL" if test.fact.unknown_when_empty else "TRUE"
+
+
 def _kept(rules: tuple[str, ...], sql: Sql) -> tuple[str, str]:
     """SQL for "a rule says yes" and "a rule says yes or unknown", each to be put behind a condition."""
     if not rules:
@@ -132,12 +142,11 @@ def _kept(rules: tuple[str, ...], sql: Sql) -> tuple[str, str]:
 def _any_sql(test: Leaf, column: str, sql: Sql) -> Sides:
     has = _has(test, test.value, sql)
     yes, maybe = _kept(_all_rules(test), sql)
-    return certain(has + yes, has + maybe + _nothing_known(test))
+    return certain(has + yes, has + maybe + _nothing_known(test), settled=_settled(test))
 
 
 def _none_sql(test: Leaf, column: str, sql: Sql) -> Sides:
-    some = _any_sql(test, column, sql)
-    return Sides(yes=some.not_maybe, maybe=some.not_yes, not_yes=some.maybe, not_maybe=some.yes, cost=some.cost)
+    return opposite(_any_sql(test, column, sql))
 
 
 def _all_sql(test: Leaf, column: str, sql: Sql) -> Sides:
@@ -149,23 +158,23 @@ def _all_sql(test: Leaf, column: str, sql: Sql) -> Sides:
         also, perhaps = _kept(rules.get(word, ()), sql)
         yes.append(f"({has}{also})")
         maybe.append(f"({has}{perhaps})")
-    return certain(" AND ".join(yes), f"{' AND '.join(maybe)}{_nothing_known(test)}")
+    return certain(" AND ".join(yes), f"{' AND '.join(maybe)}{_nothing_known(test)}", settled=_settled(test))
 
 
 def _same_sql(test: Leaf, column: str, sql: Sql) -> Sides:
     wanted = sql.context.role.get(test.value) if sql.context.role else None
     if wanted is None:
-        return certain("FALSE", "TRUE", 0)
+        return certain("FALSE", "TRUE", cost=0)
     has = _has(test, (wanted,), sql)
     yes, maybe = _kept(_rules(test).get(wanted, ()), sql)
-    return certain(has + yes, has + maybe + _nothing_known(test))
+    return certain(has + yes, has + maybe + _nothing_known(test), settled=_settled(test))
 
 
 def _shares_sql(test: Leaf, column: str, sql: Sql) -> Sides:
     other, least = test.value
     wanted = sql.context.role.get(other) if sql.context.role else None
     if wanted is None:
-        return certain("FALSE", "TRUE", 0)
+        return certain("FALSE", "TRUE", cost=0)
     name = test.fact.name
     has = "FALSE"
     if wanted:
@@ -174,7 +183,7 @@ def _shares_sql(test: Leaf, column: str, sql: Sql) -> Sides:
             f"p.id IN (SELECT person FROM person_words WHERE fact = '{name}' AND word IN {words}"
             f" GROUP BY person HAVING count(*) >= {int(least)})"
         )
-    return certain(has, has + _nothing_known(test))
+    return certain(has, has + _nothing_known(test), settled=_settled(test))
 
 
 def _read_shares(node: Node, reading: Reading) -> tuple[str, int] | None:

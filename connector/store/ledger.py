@@ -100,6 +100,11 @@ class Ledger:
         )
         return {(r[0], r[1]): Standing(None if r[2] is None else bool(r[2]), unstamp(r[3])) for r in rows}
 
+    def standing_of(self, rule: str) -> dict[int, Standing]:
+        """person → what stands of one rule."""
+        rows = self._db.execute("select person, answer, since from standing where rule = ?", (rule,))
+        return {row[0]: Standing(None if row[1] is None else bool(row[1]), unstamp(row[2])) for row in rows}
+
     def stand(self, answers: Iterable[tuple[str, int, bool | None, datetime]]) -> None:
         self._db.executemany(
             "insert into standing (rule, person, answer, since) values (?, ?, ?, ?)"
@@ -222,7 +227,7 @@ class Ledger:
     def lift(self, person: int, kind: str, key: str) -> None:
         self._db.execute("delete from vetoes where person = ? and kind = ? and key = ?", (person, kind, key))
 
-    # decisions and plans
+    # decisions
 
     def decide(self, decisions: Iterable[Decided]) -> None:
         self._db.executemany(
@@ -278,19 +283,13 @@ class Ledger:
             for row in rows
         ]
 
-    def save_plan(self, id_: str, body: bytes, *, set_hash: str, made_at: datetime, expires_at: datetime) -> None:
-        self._db.execute(
-            "insert or replace into plans (id, made_at, expires_at, set_hash, state, body) values (?, ?, ?, ?, 'made', ?)",
-            (id_, stamp(made_at), stamp(expires_at), set_hash, body.decode()),
-        )
-
-    def plan(self, id_: str) -> tuple[bytes, str, datetime] | None:
-        """body, state, expiry."""
-        row = self._db.execute("select body, state, expires_at from plans where id = ?", (id_,)).fetchone()
-        return (row[0].encode(), row[1], unstamp(row[2])) if row else None
-
-    def mark_plan(self, id_: str, state: str) -> None:
-        self._db.execute("update plans set state = ? where id = ?", (state, id_))
+    def decided_since(self, rule: str, answer: bool, since: datetime) -> int:
+        """How many such changes a rule made by itself since then: what its limit counts. Applied plans are no part of it."""
+        row = self._db.execute(
+            "select count(*) from decisions where rule = ? and answer = ? and plan is null and mode = 'live' and clock >= ?",
+            (rule, int(answer), stamp(since)),
+        ).fetchone()
+        return int(row[0])
 
     # opt-outs
 

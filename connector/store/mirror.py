@@ -61,6 +61,25 @@ class Mirror:
         rows = self._db.execute("select account, id from candidates where person = ? order by account, id", (person,))
         return [(row[0], row[1]) for row in rows]
 
+    def candidates_of(self, people: Sequence[int]) -> dict[int, list[tuple[str, str]]]:
+        found: dict[int, list[tuple[str, str]]] = {person: [] for person in people}
+        for person, account, id_ in self._db.execute(
+            "select person, account, id from candidates where person in (select value from json_each(?))"
+            " order by account, id",
+            (msgspec.json.encode(list(people)).decode(),),
+        ):
+            found[person].append((account, id_))
+        return found
+
+    def mailable(self, people: Sequence[int]) -> dict[int, str]:
+        """Of these people, those who agreed and did not object, and the address to write to."""
+        rows = self._db.execute(
+            "select p.id, f.email from people p join profiles f on f.person = p.id where p.consent_email = 1"
+            " and p.unsubscribed = 0 and f.email is not null and p.id in (select value from json_each(?))",
+            (msgspec.json.encode(list(people)).decode(),),
+        )
+        return {row[0]: row[1] for row in rows}
+
     def link(self, account: str, candidate: str, keys: Iterable[str]) -> None:
         """Say by which keys this candidate record can be known to be the same person as another."""
         self._db.execute("delete from links where account = ? and id = ?", (account, candidate))

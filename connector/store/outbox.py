@@ -226,15 +226,6 @@ class Outbox:
         rows = self._db.execute("select account, verb, count(*) from outbox where state = 'sent' group by 1, 2")
         return {(row[0], row[1]): row[2] for row in rows}
 
-    def changed_since(self, rule: str, verbs: Sequence[Verb], since: datetime) -> int:
-        """How many such changes a rule has asked for since then: what its limit counts."""
-        row = self._db.execute(
-            "select count(*) from outbox where rule = ? and made_at >= ? and state <> 'cancelled'"
-            " and verb in (select value from json_each(?))",
-            (rule, stamp(since), _json([verb.value for verb in verbs])),
-        ).fetchone()
-        return int(row[0])
-
     def next_due(self, account: str) -> datetime | None:
         row = self._db.execute(
             "select min(due_at) from outbox where account = ? and state = 'pending'", (account,)

@@ -60,12 +60,12 @@ class Records:
             if held is None or version >= held[0]:
                 newest[record.ref] = (version, record)
         changed = self._newer(newest)
-        if seen:
+        self._write(changed, received)
+        if seen:  # after they were written, for most of a first walk are new
             self._db.executemany(
                 "update records set seen = ? where account = ? and kind = ? and id = ?",
                 [(seen, ref.account, ref.kind, ref.id) for ref in newest],
             )
-        self._write(changed, received)
         return self._dirty([record for _, record, _ in changed])
 
     def _newer(self, newest: dict[Ref, tuple[str, AnyRecord]]) -> list[tuple[str, AnyRecord, str]]:

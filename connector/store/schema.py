@@ -240,15 +240,7 @@ create table decisions (
     unique (rule, person, occasion)
 ) strict;
 create index decisions_person on decisions (person);
-
-create table plans (
-    id text primary key,
-    made_at text not null,
-    expires_at text not null,
-    set_hash text not null,
-    state text not null,
-    body text not null
-) strict;
+create index decisions_rule on decisions (rule, clock);
 
 create table outbox (
     id integer primary key,
@@ -276,7 +268,6 @@ create table outbox (
 create index outbox_due on outbox (account, priority, due_at, id) where state = 'pending';
 create index outbox_leased on outbox (leased_until) where state = 'sending';
 create index outbox_person on outbox (person) where state in ('pending', 'sending', 'held');
-create index outbox_rule on outbox (rule, made_at);
 create index outbox_dead on outbox (id) where state = 'dead';
 
 create table attempts (

@@ -13,6 +13,7 @@ import os
 import queue
 import sqlite3
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
@@ -37,6 +38,14 @@ GROUP = 64
 
 class Locked(KeepwarmError):
     """Another Keepwarm process is writing to this database. Stop it, or point this one elsewhere."""
+
+
+class Closed(KeepwarmError):
+    """The store is closed: nothing more is written."""
+
+
+class Undone(KeepwarmError):
+    """Work that shared this commit ended its transaction, so none of it was written."""
 
 
 class Tx:
@@ -69,12 +78,17 @@ class Sqlite:
         self._commits = 0
         self._work: queue.SimpleQueue[tuple[Callable[[Tx], Any], Future[Any]] | None] = queue.SimpleQueue()
         self._readers = threading.local()
-        self._opened: list[sqlite3.Connection] = []
+        self._reading: weakref.WeakSet[Tx] = weakref.WeakSet()
         self._opening = threading.Lock()
+        self._stopped = threading.Event()
         started: Future[None] = Future()
         self._writer = threading.Thread(target=self._run, args=(started,), name="writer", daemon=True)
         self._writer.start()
-        started.result()
+        try:
+            started.result()
+        except BaseException:
+            os.close(self._lock_file)
+            raise
 
     @staticmethod
     def _lock(path: Path) -> int:
@@ -99,6 +113,8 @@ class Sqlite:
     def submit(self, work: Callable[[Tx], T]) -> Future[T]:
         done: Future[T] = Future()
         self._work.put((work, done))
+        if self._stopped.is_set():
+            self._refuse()
         return done
 
     @contextlib.contextmanager
@@ -106,8 +122,7 @@ class Sqlite:
         """A snapshot for this thread. Nesting gives the same one."""
         tx: Tx | None = getattr(self._readers, "tx", None)
         if tx is None:
-            tx = Tx(Database(self._open(read_only=True)))
-            self._readers.tx = tx
+            tx = self._open()
         if tx.db.conn.in_transaction:
             yield tx
             return
@@ -118,13 +133,15 @@ class Sqlite:
             tx.db.conn.rollback()
 
     def close(self) -> None:
+        """What was handed over before is still written."""
         self._work.put(None)
         self._writer.join(timeout=30)
         with self._opening:
-            for connection in self._opened:
-                connection.close()
-            self._opened.clear()
-        os.close(self._lock_file)
+            for tx in self._reading:
+                tx.db.conn.close()
+            if self._lock_file >= 0:
+                os.close(self._lock_file)
+                self._lock_file = -1
 
     def __enter__(self) -> Sqlite:
         return self
@@ -132,26 +149,40 @@ class Sqlite:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _open(self, *, read_only: bool) -> sqlite3.Connection:
-        connection = connect(self.path, read_only=read_only)
-        if read_only:
-            with self._opening:
-                self._opened.append(connection)
-        return connection
+    def _open(self) -> Tx:
+        """This thread's reading connection. It ends with the thread, so that threads may come and go."""
+        connection = connect(self.path, read_only=True)
+        tx = Tx(Database(connection))
+        weakref.finalize(tx, connection.close)
+        with self._opening:
+            self._reading.add(tx)
+        self._readers.tx = tx
+        return tx
 
     def _run(self, started: Future[None]) -> None:
         try:
-            db = Database(self._open(read_only=False))
+            db = Database(connect(self.path, read_only=False))
             migrations.apply(db)
             tx = Tx(db)
         except BaseException as error:  # noqa: BLE001  handed to whoever opens the store
             started.set_exception(error)
             return
         started.set_result(None)
-        while first := self._work.get():
-            self._commit(tx, self._group(first))
-        db.conn.execute("pragma optimize")
-        db.conn.close()
+        try:
+            while first := self._work.get():
+                self._commit(tx, self._group(first))
+            db.conn.execute("pragma optimize")
+        finally:
+            db.conn.close()
+            self._stopped.set()
+            self._refuse()
+
+    def _refuse(self) -> None:
+        """Nobody waits for a writer that has gone."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                if (left := self._work.get_nowait()) and left[1].set_running_or_notify_cancel():
+                    left[1].set_exception(Closed())
 
     def _group(self, first: tuple[Callable[[Tx], Any], Future[Any]]) -> list[tuple[Callable[[Tx], Any], Future[Any]]]:
         group = [first]
@@ -164,17 +195,22 @@ class Sqlite:
         return group
 
     def _commit(self, tx: Tx, group: list[tuple[Callable[[Tx], Any], Future[Any]]]) -> None:
+        # whoever cancelled before we began gets nothing done; from here on it cannot be cancelled
+        group = [(work, done) for work, done in group if done.set_running_or_notify_cancel()]
         outcomes: list[tuple[Future[Any], Any, BaseException | None]] = []
         try:
             tx.db.conn.execute("begin immediate")
             for work, done in group:
                 outcomes.append((done, *_attempt(tx, work)))
+                if not tx.db.conn.in_transaction:  # a full disk, for one, rolls back everything
+                    raise Undone from outcomes[-1][2]
             tx.db.conn.commit()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, Undone) as error:
             tx.db.conn.rollback()
             outcomes = [(done, None, error) for _, done in group]
-        self._commits += 1
-        self._after_commit(self._commits)
+        else:
+            self._commits += 1
+            self._after_commit(self._commits)
         for done, result, problem in outcomes:
             if problem is None:
                 done.set_result(result)

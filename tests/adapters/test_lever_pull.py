@@ -197,7 +197,7 @@ def test_a_broken_list_is_tried_again_later_and_never_taken_for_its_end(body: ob
 
 @respx.mock
 def test_a_page_that_points_to_itself_is_refused() -> None:
-    respx.get("https://api.lever.co/v1/sources").respond(json={"data": [], "hasNext": True, "next": "here"})
+    respx.get("https://api.lever.co/v1/sources").respond(json={"data": [{"text": "a"}], "hasNext": True, "next": "here"})
     with pytest.raises(Retry):
         lone().pull("sources", EVERYTHING, "here")
 
@@ -238,7 +238,7 @@ def test_stages_have_rank_and_bucket_when_the_richer_list_answers_and_names_in_a
 
 def test_a_refused_key_is_not_taken_for_a_missing_list(house: House) -> None:
     with pytest.raises(Unauthorized) as raised:
-        house.lever(key="wrong").pull("stages", EVERYTHING, "disposition")
+        house.lever(key="wrong").pull("stages", EVERYTHING, None)
     assert raised.value.scope is None
 
 

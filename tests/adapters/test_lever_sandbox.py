@@ -111,7 +111,7 @@ def test_a_page_holds_between_one_and_a_hundred(seeded: tuple[LeverSandbox, http
 def test_expand_and_include_shape_the_row(seeded: tuple[LeverSandbox, httpx.Client]) -> None:
     sandbox, http = seeded
     id = next(iter(sandbox.store.rows))
-    query = [("expand", "applications"), ("expand", "stage"), ("include", "id"), ("include", "tags")]
+    query = {"expand": ["applications", "stage"], "include": ["id", "tags"]}
     row = http.get(f"/opportunities/{id}", params=query).json()["data"]
     assert set(row) == {"id", "tags", "applications", "stage"}
     assert row["applications"][0]["opportunityId"] == id
@@ -123,7 +123,8 @@ def test_filters_narrow_and_repeated_ones_are_a_union(seeded: tuple[LeverSandbox
     rows = list(sandbox.store.rows.values())
     archived = listed(http, archived="true")
     assert len(archived) == len([row for row in rows if row["archived"]])
-    both = http.get("/opportunities", params=[("stage_id", "offer"), ("stage_id", "applicant-new")]).json()["data"]
+    stages = {"stage_id": ["offer", "applicant-new"]}
+    both = http.get("/opportunities", params=stages).json()["data"]
     assert {row["stage"] for row in both} <= {"offer", "applicant-new"}
     first = rows[0]
     assert first["id"] in {row["id"] for row in listed(http, contact_id=first["contact"])}

@@ -41,7 +41,8 @@ def sandbox(platform: Running) -> MailchimpSandbox:
 def adapter(platform: Running, *, key: str = KEY, **options: Any) -> Mailchimp:
     http = httpx.Client(auth=httpx.BasicAuth("keepwarm", key), timeout=5)
     OPEN.append(http)
-    pace = Pace(Mailchimp.declaration.limits)
+    waited: list[float] = [0.0]
+    pace = Pace(Mailchimp.declaration.limits, clock=lambda: sum(waited), sleep=waited.append)
     client = Client(http, base_url=platform.base_url, pace=pace, sleep=lambda _: None)
     return Mailchimp(Connection(account="mc", client=client, options={**platform.sandbox.options, **options}))
 

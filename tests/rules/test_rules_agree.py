@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -26,8 +28,9 @@ from connector.rules import (
     touched,
 )
 from connector.rules.operators import OPERATORS, words_for
-from connector.rules.tree import leaves as leaves_of
 
+#: Enough for every change; set KEEPWARM_EXAMPLES=2000 for a long look.
+EXAMPLES = int(os.environ.get("KEEPWARM_EXAMPLES", "60"))
 NOW = datetime(2026, 3, 29, 9, 30, tzinfo=UTC)  # the day on which London's clocks go forward
 SPANS = ("0 days", "90 minutes", "7 days", "1 month", "18 months", "2 years")
 STAGES = ("applied", "phone_screen", "onsite", "final", "offer")
@@ -156,7 +159,9 @@ def read(rules: list[dict[str, Any]], vocabulary: Vocabulary) -> RuleSet:
 
 
 slow = settings(
-    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 
 
@@ -178,17 +183,72 @@ def test_closures_sql_and_the_why_tree_give_one_answer(
     assert {number: explain(rule, person, context).answer for number, person in enumerate(pool, 1)} == closures
 
 
-def test_the_trees_of_the_property_use_every_operator(vocabulary: Vocabulary) -> None:
-    seen: set[tuple[str, str]] = set()
+def example_operands(fact: Fact, name: str) -> list[Any]:
+    """Every value worth trying for one operator, without chance."""
+    if name in ("same_as", "shares_with"):
+        kinds = {"same_as": "text", "shares_with": "words"}[name]
+        return [f"role.{each.name}" for each in of("role").values() if each.type == kinds and each.kind == fact.kind]
+    single: dict[str, list[Any]] = {
+        "text": list(fact.values or WORDS),
+        "words": list(WORDS),
+        "stage": list(STAGES),
+        "number": ["0", "1", "3.5", "5"],
+        "whole": ["0", "2"],
+        "yesno": ["yes", "no"],
+        "time": ["2026-01-01", "2026-03-29 01:30"] if name in ("before", "after") else list(SPANS),
+    }
+    one = single[fact.type]
+    return [one[:2], one[1:], one[:1]] if name in ("any_of", "all_of", "none_of", "contains_any") else one
 
-    @settings(max_examples=600, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-    @given(block=blocks)
-    def collect(block: dict[str, Any]) -> None:
-        rule = read([about_a_role(block)], vocabulary).rules[0]
-        seen.update((test.fact.type, test.op) for test in leaves_of(rule.condition))
 
-    collect()
-    assert set(OPERATORS) - seen == set()
+def example_values(fact: Fact) -> list[Any]:
+    edges_of_spans = [NOW - timedelta(days=7), NOW - timedelta(minutes=90), NOW, NOW + timedelta(days=7)]
+    just = timedelta(microseconds=1)
+    moments = [moment + shift for moment in edges_of_spans for shift in (-just, 0 * just, just)]
+    made: dict[str, list[Any]] = {
+        "text": [fold(word) for word in fact.values or WORDS],
+        "words": [frozenset(map(fold, some)) for some in ((), WORDS[:1], WORDS[1:3], WORDS)],
+        "stage": [*STAGES, "a_step_of_yesterday"],
+        "number": [0.0, 0.5, 1.0, 3.5, 5.0],
+        "whole": [0, 1, 2, 3],
+        "yesno": [True, False],
+        "time": [stamp(moment) for moment in moments],
+    }
+    return [None, *made[fact.type]]
+
+
+@pytest.mark.parametrize(("type_", "name"), sorted(OPERATORS))
+def test_closures_and_sql_agree_on_every_value_for(
+    type_: str, name: str, vocabulary: Vocabulary, in_sql: InSql
+) -> None:
+    scope = "application" if type_ == "whole" else "interview" if type_ == "stage" else "person"
+    kind = {"same_as": {"text": "regions", "words": "functions"}[type_]} if name == "same_as" else {}
+    fact = next(
+        fact
+        for fact in of(scope).values()
+        if fact.type == type_ and fact.kind == kind.get(name, fact.kind) and fact.name not in ("tags", "pools")
+    )
+    roles: list[dict[str, Any] | None] = [
+        None,
+        {},
+        {"region": fold(WORDS[0]), "function": fold(WORDS[0]), "skills": frozenset(map(fold, WORDS[:2]))},
+    ]
+    values = example_values(fact)
+    pool: list[dict[str, Any]] = [{fact.name: value} for value in values]
+    if scope != "person":
+        pool = [{LISTS[scope]: [{"id": str(number), fact.name: value}]} for number, value in enumerate(values)]
+    answers: set[bool | None] = set()
+    for operand_ in example_operands(fact, name):
+        for unsure in ({}, {"if_unknown": "yes"}, {"if_unknown": "no"}):
+            line = {fact.name: {name: operand_} | unsure}
+            rule_set = read([about_a_role(line if scope == "person" else {f"has_{scope}": line})], vocabulary)
+            check = compile_tree(rule_set.rules[0].condition)
+            for role in roles:
+                context = Context(now=NOW, zone=vocabulary.zone, role=role)
+                closures = {number: check(person, context) for number, person in enumerate(pool, 1)}
+                assert in_sql(rule_set, pool, context)["one"] == closures
+                answers.update(closures.values())
+    assert answers == {True, False, None}
 
 
 @st.composite

@@ -1,0 +1,1 @@
+"""Chat: notices to colleagues through a Slack-compatible incoming webhook."""

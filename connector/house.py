@@ -1,0 +1,114 @@
+"""Everything put together once: settings, accounts, rules, store. What a command or a server holds while it runs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from connector import accounts as accounts_
+from connector import rules as rules_
+from connector import settings as settings_
+from connector.accounts import Accounts
+from connector.cadence import Desk
+from connector.court import Court
+from connector.decide import Bench
+from connector.errors import ConfigError, Problem
+from connector.guard import Guard
+from connector.people import Lens
+from connector.rules import RuleSet, evidence_floor
+from connector.settings import Settings
+from connector.store import Sqlite
+
+Clock = Callable[[], datetime]
+
+
+def real_clock() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    settings: Settings
+    accounts: Accounts
+    rules: RuleSet
+    store: Sqlite
+    desk: Desk
+    lens: Lens
+    clock: Clock
+    #: One reader of the inbox at a time, however many lanes fill it.
+    turn: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def plans(self) -> Path:
+        return self.settings.database.parent / "plans"
+
+
+def load_rules(settings: Settings) -> RuleSet:
+    """Every rule file, or ConfigError with all that is wrong in any of them."""
+    files = {
+        str(path): path.read_text(encoding="utf-8")
+        for path in sorted(settings.rules.glob("*.yaml"))
+        if not path.name.endswith(".test.yaml")
+    }
+    if not files:
+        raise ConfigError(
+            [Problem(str(settings.rules), 0, 0, "no rule files (*.yaml) here; `rules:` in settings says where")]
+        )
+    found = rules_.load(files, settings.words.vocabulary)
+    if found.problems:
+        raise ConfigError(found.problems)
+    return found
+
+
+def check(path: Path, environment: Mapping[str, str]) -> tuple[Settings, RuleSet, Accounts]:
+    """Load all there is, and complain of all of it at once."""
+    problems: list[Problem] = []
+    settings = settings_.load(path)
+    found: RuleSet | None = None
+    made: Accounts | None = None
+    try:
+        found = load_rules(settings)
+    except ConfigError as error:
+        problems += error.problems
+    try:
+        made = accounts_.connect(settings, environment, file=str(path))
+    except ConfigError as error:
+        problems += error.problems
+    if problems or found is None or made is None:
+        raise ConfigError(problems)
+    return settings, found, made
+
+
+@contextmanager
+def opened(
+    path: Path,
+    environment: Mapping[str, str],
+    *,
+    clock: Clock = real_clock,
+    after_commit: Callable[[int], None] = lambda _: None,
+) -> Iterator[House]:
+    """A house that writes. Raises ConfigError, or Locked when another process has the database."""
+    settings, found, made = check(path, environment)
+    with Sqlite(settings.database, after_commit=after_commit) as store:
+        yield assemble(settings, found, made, store, clock)
+
+
+def assemble(settings: Settings, found: RuleSet, made: Accounts, store: Sqlite, clock: Clock) -> House:
+    court = Court(found)
+    desk = Desk(Bench(court, made, settings), Guard(court, settings))
+    reads = {fact.partition(".")[0] for entry in found.entries for fact in entry.reads} | {
+        "scorecard" for entry in found.entries for fact in entry.reads if fact.startswith("application.scorecard")
+    }
+    offers = any("application.offer" in entry.reads for entry in found.entries)
+    needed = {"scorecard"} & reads | {"interview"} & reads | ({"offer"} if offers else set())
+    lens = Lens(
+        words=settings.words,
+        shared_address=settings.shared_address,
+        evidence=evidence_floor(found),
+        costly={name: tuple(kind for kind in it.declaration.evidence if kind in needed) for name, it in made.items()},
+    )
+    return House(settings, made, found, store, desk, lens, clock)

@@ -1,0 +1,347 @@
+"""What the rules would change, for the whole pool, before anything is written; and applying just that.
+
+A plan is a file without names or addresses. It names people by their number here, and it expires.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import msgspec
+
+from connector import judging, occasions
+from connector.cadence import Desk, upcoming
+from connector.court import Effect, Heard, hear, share
+from connector.decide import Bench, deleted_for_good, over_limit, situations
+from connector.diff import Change, Kind, diff
+from connector.errors import KeepwarmError
+from connector.rules import ANSWERS, Cadence, Entry, Rule, explain, select
+from connector.store import Sqlite, Tx
+
+LIVES = timedelta(days=7)
+SAMPLES = 10
+#: Counts may have moved by this share since the plan was made.
+DRIFT = 0.01
+CHUNK = 50
+
+
+class Sample(msgspec.Struct, frozen=True):
+    person: int
+    kind: str
+    line: str
+
+
+class RulePlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What applying means for one rule."""
+
+    rule: str
+    hash: str
+    why: str = ""
+    #: Not active in this version until the plan is applied.
+    new: bool = False
+    mode: str = "live"
+    yes: int = 0
+    unknown: int = 0
+    add: int = 0
+    remove: int = 0
+    keep: int = 0
+    adopt: int = 0
+    veto: int = 0
+    #: Matching, but nowhere to put it: the guard holds them back, by reason.
+    held: dict[str, int] = {}
+    #: Set: over its limit of change, so that applying needs `--approve RULE`.
+    limit: str = ""
+    samples: tuple[Sample, ...] = ()
+
+
+class CadencePlan(msgspec.Struct, frozen=True, kw_only=True):
+    cadence: str
+    hash: str
+    new: bool = False
+    mode: str = "live"
+    matching: int = 0
+    unknown: int = 0
+    enrolled: int = 0
+    joining: int = 0
+    held_out: int = 0
+    due_in_a_week: int = 0
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    made_at: datetime
+    expires_at: datetime
+    set_hash: str
+    people: int
+    rules: tuple[RulePlan, ...]
+    cadences: tuple[CadencePlan, ...]
+    #: Rules with `do:` that applying switches on: name → hash.
+    doing: dict[str, str] = {}
+
+
+class PlanRefused(KeepwarmError):
+    """The plan cannot be applied as it stands."""
+
+
+def make(store: Sqlite, desk: Desk, *, now: datetime) -> Plan:
+    """Read-only."""
+    with store.reading() as tx:
+        pool = Pool(tx, desk.bench, now=now)
+        changes = pool.changes()
+        return Plan(
+            id=f"p{now:%m%d}-{secrets.token_hex(3)}",
+            made_at=now,
+            expires_at=now + LIVES,
+            set_hash=desk.bench.court.rules.hash,
+            people=tx.mirror.count(),
+            rules=tuple(_rule_plans(tx, desk.bench, pool, changes, now=now)),
+            cadences=tuple(_cadence_plan(tx, desk.bench, pool, it, now=now) for it in desk.bench.court.rules.cadences),
+            doing={rule.name: rule.hash for rule in desk.bench.rules if rule.kind == "do" and rule.mode == "live"},
+        )
+
+
+class Pool:
+    """The rule set over everyone, in one read: answers by SQL, then the same hearing and diff as for one person."""
+
+    def __init__(self, tx: Tx, bench: Bench, *, now: datetime) -> None:
+        self._tx, self._bench, self._now = tx, bench, now
+        self._context = bench.court.context(now)
+        #: rule → person → what it says; people for whom it is a plain no are absent
+        self.heard: dict[str, dict[int, Heard]] = {}
+        tx.db.conn.execute("drop table if exists temp.answers")
+        tx.db.conn.execute(ANSWERS)
+        for rule in bench.court.rules.standing:
+            self.heard[rule.name] = self._hear(rule)
+
+    def _hear(self, rule: Rule) -> dict[int, Heard]:
+        answers = self.answers(rule)
+        standing = self._tx.ledger.standing_of(rule.name)
+        zone = self._bench.court.zone
+        heard = {
+            person: hear(rule, answers.get(person, False), standing.get(person), now=self._now, zone=zone)
+            for person in answers.keys() | standing.keys()
+        }
+        self._tx.db.conn.executemany(
+            "insert into answers (rule, person, answer) values (?, ?, ?)",
+            [
+                (rule.name, person, None if said.effective is None else 1)
+                for person, said in heard.items()
+                if said.effective is not False
+            ],
+        )
+        return heard
+
+    def answers(self, entry: Entry) -> dict[int, bool | None]:
+        """person → True or None (unknown); whoever is absent is a no."""
+        query = select(entry, self._context)
+        cursor = self._tx.db.conn.execute(query.text, query.params)
+        return {person: True if answer else None for person, answer in cursor}
+
+    def changes(self) -> list[Change]:
+        """Everything that applying would do. Rules that are new act here as if they were approved."""
+        removable = deleted_for_good(self._tx, self._bench, now=self._now)
+        wanted = {p for said in self.heard.values() for p, it in said.items() if it.effect is Effect.WANT}
+        people = sorted(wanted | {row.person for row in self._tx.ledger.all_owned()})
+        no = Heard(False, Effect.NO, None)
+        found: list[Change] = []
+        for start in range(0, len(people), CHUNK * 20):
+            heard = {
+                person: {rule: said.get(person, no) for rule, said in self.heard.items()}
+                for person in people[start : start + CHUNK * 20]
+            }
+            for situation in situations(self._tx, self._bench, heard, self._would_act):
+                found.extend(diff(situation, self._bench.rules, removable=removable))
+        return found
+
+    def _would_act(self, person: int) -> Collection[str]:
+        return {
+            rule.name
+            for rule in self._bench.rules
+            if rule.mode == "live" and (rule.canary is None or share(person, rule.name, "canary") < rule.canary)
+        }
+
+
+def _rule_plans(tx: Tx, bench: Bench, pool: Pool, changes: Sequence[Change], *, now: datetime) -> Iterator[RulePlan]:
+    stopped = over_limit(tx, bench, changes, now=now)
+    activations = tx.ledger.activations()
+    by_rule: dict[str, list[Change]] = defaultdict(list)
+    for change in changes:
+        by_rule[change.rule].append(change)
+    known = {rule.name: rule for rule in bench.court.rules.standing}
+    for name in [*known, *sorted(by_rule.keys() - known.keys())]:
+        rule, mine = known.get(name), by_rule[name]
+        heard = pool.heard.get(name, {})
+        counts = Counter(change.kind for change in mine)
+        active = activations.get(name)
+        new = rule is not None and (active is None or active.hash != rule.hash)
+        yes = [person for person, said in heard.items() if said.answer]
+        yield RulePlan(
+            rule=name,
+            hash=rule.hash if rule else "",
+            why=rule.why if rule else "no longer in any file; what it kept goes a week after it left",
+            new=new,
+            mode=rule.mode if rule else "deleted",
+            yes=len(yes),
+            unknown=sum(1 for said in heard.values() if said.answer is None),
+            add=counts["add"],
+            remove=counts["remove"],
+            keep=counts["keep"] + counts["share"],
+            adopt=counts["adopt"],
+            veto=counts["veto"],
+            held=_held(tx, bench, rule, yes, mine) if rule else {},
+            limit=_limit(bench, counts) if name in stopped and not new else "",
+            samples=tuple(_samples(tx, bench, rule, mine, now=now)) if rule else (),
+        )
+
+
+def _held(tx: Tx, bench: Bench, rule: Rule, yes: Sequence[int], changes: Sequence[Change]) -> dict[str, int]:
+    """Why some who match get nothing."""
+    reached = {change.person for change in changes}
+    missed = [person for person in yes if person not in reached]
+    if not missed or rule.mode != "live" or rule.keep is None:
+        return {}
+    mailable = tx.mirror.mailable(missed) if rule.keep.pools else dict.fromkeys(missed, "")
+    no_consent = len(missed) - len(mailable)
+    vetoed = {person for person, _, _ in tx.ledger.vetoes(missed)}
+    counts = {
+        "no consent to be written to": no_consent,
+        "taken off by a person": len(vetoed),
+        "elsewhere: settle, canary, or no account that takes it": len(missed)
+        - no_consent
+        - len(vetoed - mailable.keys()),
+    }
+    return {why: count for why, count in counts.items() if count > 0}
+
+
+def _limit(bench: Bench, counts: Mapping[Kind, int]) -> str:
+    add, remove = bench.settings.add, bench.settings.remove
+    return (
+        f"{counts.get('add', 0)} adds, {counts.get('remove', 0)} removals; at once it may make {add.share:.0%} or"
+        f" {add.always} adds and {remove.share:.0%} or {remove.always} removals"
+    )
+
+
+def _samples(tx: Tx, bench: Bench, rule: Rule, changes: Sequence[Change], *, now: datetime) -> Iterator[Sample]:
+    chosen = [change for change in changes if change.kind in ("add", "remove")][:SAMPLES]
+    facts = tx.mirror.facts_of([change.person for change in chosen])
+    standing = occasions.standing_of(tx, list(facts))
+    for change in chosen:
+        known = facts[change.person]
+        answers = bench.court.answers(known, standing[change.person], now=now)
+        why = explain(rule, known, bench.court.context(now, answers=answers))
+        yield Sample(change.person, change.kind, why.deciding)
+
+
+def _cadence_plan(tx: Tx, bench: Bench, pool: Pool, cadence: Cadence, *, now: datetime) -> CadencePlan:
+    active = tx.ledger.activations().get(cadence.name)
+    answers = pool.answers(cadence)
+    enrolled = tx.schedule.enrolments(cadence=cadence.name)
+    inside = {it.person for it in enrolled}
+    joining = [person for person, answer in answers.items() if answer and person not in inside]
+    out = [p for p in joining if cadence.hold_out is not None and share(p, cadence.name, "hold_out") < cadence.hold_out]
+    return CadencePlan(
+        cadence=cadence.name,
+        hash=cadence.hash,
+        new=active is None or active.hash != cadence.hash,
+        mode=cadence.mode,
+        matching=sum(1 for answer in answers.values() if answer),
+        unknown=sum(1 for answer in answers.values() if answer is None),
+        enrolled=sum(1 for it in enrolled if it.state == "active"),
+        joining=len(joining),
+        held_out=len(out),
+        due_in_a_week=upcoming(enrolled, now=now, within=timedelta(days=7)).get(cadence.name, 0),
+    )
+
+
+# files
+
+
+def save(plan: Plan, folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{plan.id}.json"
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(plan), indent=1))
+    return path
+
+
+def load(name: str, folder: Path, *, now: datetime) -> Plan:
+    """By id or file; expired plans are thrown away."""
+    path = folder / f"{name.removesuffix('.json').rpartition('/')[2]}.json"
+    for old in folder.glob("p*.json"):
+        if msgspec.json.decode(old.read_bytes(), type=Plan).expires_at < now:
+            old.unlink()
+    if not path.exists():
+        raise PlanRefused(f"there is no plan `{name}` (or it expired); make one with `keepwarm plan`")
+    return msgspec.json.decode(path.read_bytes(), type=Plan)
+
+
+# applying
+
+
+def check_fresh(plan: Plan, again: Plan) -> None:
+    """Refuse when the rules changed, or the facts moved so far that the counts differ by more than 1 %."""
+    if plan.set_hash != again.set_hash:
+        raise PlanRefused(f"the rules changed since plan {plan.id} was made; make a new one with `keepwarm plan`")
+    before = {it.rule: it for it in plan.rules}
+    for now_ in again.rules:
+        then = before.get(now_.rule)
+        for kind in ("add", "remove"):
+            was, is_ = getattr(then, kind, 0), getattr(now_, kind)
+            if abs(was - is_) > max(1, DRIFT * max(was, is_)):
+                raise PlanRefused(
+                    f"plan {plan.id} is stale: {now_.rule} would {kind} {is_} now, not {was}; make a new one"
+                )
+
+
+def apply(
+    store: Sqlite, desk: Desk, plan: Plan, *, now: datetime, approve: Collection[str] = (), resumed: bool = False,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Counter[str]:  # fmt: skip
+    """Switch the plan's rules on and make its changes, some people at a time; killed anywhere, applying it again goes on."""
+    again = make(store, desk, now=now)
+    if not resumed:
+        check_fresh(plan, again)
+    tripped = [it.rule for it in again.rules if it.limit and it.rule not in approve]
+    if tripped:
+        listed = "; ".join(f"{it.rule}: {it.limit}" for it in again.rules if it.rule in tripped)
+        raise PlanRefused(
+            f"over the limit of change, so nothing was written. {listed}. If that is right: --approve {tripped[0]}"
+        )
+    people = store.write(lambda tx: _activate(tx, desk, plan, now=now))
+    counts: Counter[str] = Counter()
+    for start in range(0, len(people), CHUNK):
+        chunk = people[start : start + CHUNK]
+        counts += store.write(lambda tx, c=chunk: _apply_some(tx, desk, c, plan, now=now))  # type: ignore[misc]
+        progress(min(start + CHUNK, len(people)), len(people))
+    return counts
+
+
+def _activate(tx: Tx, desk: Desk, plan: Plan, *, now: datetime) -> list[int]:
+    """Returns everyone whom the newly active set concerns."""
+    bench = desk.bench
+    hashes = {it.rule: it.hash for it in plan.rules if it.mode == "live"}
+    hashes |= {it.cadence: it.hash for it in plan.cadences if it.mode == "live"} | plan.doing
+    fresh = {
+        name
+        for name, hash_ in hashes.items()
+        if (held := tx.ledger.activations().get(name)) is None or held.hash != hash_
+    }
+    pool = Pool(tx, bench, now=now)
+    for rule in bench.rules:
+        if rule.name in fresh and rule.kind == "do" and rule.when is None:
+            occasions.baseline(tx, rule, [p for p, yes in pool.answers(rule).items() if yes], now=now)
+    tx.ledger.activate(hashes, set_hash=plan.set_hash, now=now, plan=plan.id)
+    concerned = {change.person for change in pool.changes() if change.kind != "keep"}
+    for cadence in bench.court.rules.cadences:
+        concerned |= {person for person, yes in pool.answers(cadence).items() if yes}
+    return sorted(concerned)
+
+
+def _apply_some(tx: Tx, desk: Desk, people: Sequence[int], plan: Plan, *, now: datetime) -> Counter[str]:
+    counts = judging.judge(tx, desk, people, now=now, plan=plan.id)
+    # what a plan brought may let others in (a pool, then its cadence): look once more
+    tx.mirror.judge(people)
+    return counts

@@ -1,0 +1,76 @@
+"""The Starlette application: the door, and what a load balancer asks."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from connector.accounts import Account
+from connector.errors import KeepwarmError
+from connector.store import Sqlite, Tx
+from connector.web.door import Door
+from connector.web.keeper import Keeper
+
+#: Seconds a commit may take before we say that we are not ready.
+PATIENCE = 5.0
+
+
+def application(
+    store: Sqlite,
+    accounts: Mapping[str, Account],
+    *,
+    now: Callable[[], datetime],
+    wake: Callable[[], None] = lambda: None,
+) -> Starlette:
+    """`wake` is called on the event loop after each commit of deliveries; it must not block.
+
+    `state.door` is the `Door`, for its counts."""
+    door = Door(accounts=accounts, keeper=Keeper(store, wake=wake), now=now)
+    pulse = _Pulse(store, now)
+    app = Starlette(
+        routes=[
+            Route("/webhooks/{account}", door.answer, methods=["POST", "GET"]),
+            Route("/webhooks/{account}/{tail:path}", door.answer, methods=["POST", "GET"]),
+            Route("/health", _health),
+            Route("/ready", pulse.ready),
+        ]
+    )
+    # a redirect of a POST loses its body with some platforms
+    app.router.redirect_slashes = False
+    app.state.door = door
+    return app
+
+
+async def _health(_: Request) -> Response:
+    return PlainTextResponse("alive")
+
+
+@dataclass(frozen=True, slots=True)
+class _Pulse:
+    store: Sqlite
+    now: Callable[[], datetime]
+
+    async def ready(self, _: Request) -> Response:
+        try:
+            await run_in_threadpool(self._read)
+            await asyncio.wait_for(asyncio.wrap_future(self.store.submit(self._write)), PATIENCE)
+        except (sqlite3.Error, KeepwarmError, TimeoutError) as error:
+            return PlainTextResponse(f"not ready: {type(error).__name__}", 503)
+        return PlainTextResponse("ready")
+
+    def _read(self) -> None:
+        with self.store.reading() as tx:
+            tx.schedule.pauses()
+
+    def _write(self, tx: Tx) -> None:
+        # a lease nobody competes for: a row that really has to reach the disk
+        tx.schedule.lease("ready", "door", now=self.now(), until=self.now())
