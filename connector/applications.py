@@ -54,8 +54,8 @@ class Holdings:
     messaged_at: datetime | None = None
     #: (account, candidate id, tag) that we put there ourselves.
     our_tags: frozenset[tuple[str, str, str]] = frozenset()
-    #: Since when messages of others can be seen at all. None: they cannot.
-    touches_since: datetime | None = None
+    #: When we wrote tags and notes on their records: platforms count that as activity, we do not.
+    our_writes: tuple[datetime, ...] = ()
 
 
 def region(said: Iterable[str], words: Words) -> str | None:

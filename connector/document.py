@@ -226,6 +226,8 @@ def parse(text: str | bytes, file: str, *, twice: Callable[[str], str] = lambda 
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+        if line > (last := max(len(lines := text.splitlines()), 1)):  # the parser points behind the end
+            line, column = last, len(lines[-1]) + 1 if lines else 1
         document.note(line, column, _syntax(text, line, column, error.problem))
     except yaml.reader.ReaderError as error:
         before = text[: error.position] if isinstance(error.position, int) else ""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from connector.applications import Holdings, application_row, event_rows, first, interview_rows, region, stamped
 from connector.clock import stamp
 from connector.facts import fold
-from connector.model import Candidate, MemberStatus, Ref, TouchKind, User
+from connector.model import Candidate, Interview, MemberStatus, Ref, StageVisit, TouchKind, User
 from connector.settings import Words
 from connector.store.mirror import Image
 
+#: How far a platform's own stamp may be from when we saw the answer to our write.
+ECHO = timedelta(minutes=5)
 _MAILABLE = {MemberStatus.SUBSCRIBED}
 _YES = frozenset({"yes", "true", "1", "y"})
 _NO = frozenset({"no", "false", "0", "n"})
@@ -156,14 +158,29 @@ def _moment(text: str) -> datetime | None:
 def _last_contacted(held: Holdings) -> datetime | None:
     """Unknown unless we wrote ourselves or can see what others wrote: no trace is not a proof."""
     seen = [it.at for it in held.touches if it.outbound or it.kind is TouchKind.TOUCHPOINT]
-    return _latest([*seen, held.messaged_at, held.touches_since])
+    return _latest([*seen, held.messaged_at])
 
 
 def _activity(held: Holdings) -> Iterable[datetime | None]:
-    for candidate in held.candidates:
-        yield candidate.last_activity_at or candidate.created_at
+    """The platforms' own idea of activity, unless that was us; and every step that somebody else took."""
+    for it in (*held.candidates, *held.applications):
+        if it.last_activity_at and not _echo(it.last_activity_at, held.our_writes):
+            yield it.last_activity_at
+    yield from (it.created_at for it in held.candidates)
+    yield from (it.at for it in held.touches if it.outbound is not None)
     for application in held.applications:
-        yield application.last_activity_at or application.applied_at
+        yield application.applied_at
+        yield application.decided_at
+        for detail in held.details.get(application.ref, ()):
+            if isinstance(detail, StageVisit):
+                yield detail.entered_at
+            if isinstance(detail, Interview):
+                yield detail.completed_at
+
+
+def _echo(moment: datetime, writes: Iterable[datetime]) -> bool:
+    """Lever moves lastInteractionAt when we add a note (a millisecond later, recorded 2026-07); Greenhouse may as well."""
+    return any(abs(moment - write) <= ECHO for write in writes)
 
 
 def _latest(moments: Iterable[datetime | None]) -> datetime | None:

@@ -173,6 +173,7 @@ def _holdings(tx: Tx, people: Sequence[int]) -> dict[int, Holdings | None]:
     )
     owned = tx.ledger.owned(people)
     our_tags = frozenset((it.account, it.subject, it.key) for it in owned if it.state in ("ours", "adding", "removing"))
+    writes = tx.outbox.written(people)
     employees = frozenset(ref for it in tx.records.users() if isinstance(it, User) for ref in it.candidates)
     found: dict[int, Holdings | None] = {}
     for person in people:
@@ -193,6 +194,7 @@ def _holdings(tx: Tx, people: Sequence[int]) -> dict[int, Holdings | None]:
             suppressed=bool(tx.ledger.suppressions(identities)),
             messaged_at=tx.schedule.last_sent(person),
             our_tags=our_tags,
+            our_writes=writes.get(person, ()),
         )
     return found
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import io
+import tokenize
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +13,9 @@ import pytest
 ROOT = Path(__file__).parent.parent
 MOST_LINES = 300
 MOST_FUNCTION_LINES = 40
+NOT_CODE = frozenset(
+    {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
+)
 #: Names that say nothing, so that anything may end up in them.
 EMPTY_NAMES = frozenset(
     {
@@ -29,7 +34,7 @@ EMPTY_NAMES = frozenset(
     }
 )
 #: Floors 4 and 5: the faces and the hand. Only there, and in the files named, may the machine be asked for the time.
-FACES = ("cli", "web", "scheduler.py", "contract")
+FACES = ("cli", "web", "scheduler.py", "house.py", "contract")
 KNOW_THE_TIME = frozenset(
     {"connector/answer.py", "connector/pace.py", "connector/signin.py", "connector/client.py", "connector/sandbox.py"}
 )
@@ -54,23 +59,40 @@ def nodes(file: Path) -> Iterator[ast.AST]:
     return ast.walk(ast.parse(file.read_bytes()))
 
 
-@every_source
-def test_a_file_fits_on_a_few_screens(file: Path) -> None:
-    lines = len(file.read_text(encoding="utf-8").splitlines())
-    assert lines <= MOST_LINES, f"{inside(file)} has {lines} lines, {lines - MOST_LINES} too many"
+def lines_of_code(source: str) -> set[int]:
+    """The lines that do something: no blank ones, no comments, no docstrings. Explaining is never punished."""
+    code: set[int] = set()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type not in NOT_CODE:
+            code |= set(range(token.start[0], token.end[0] + 1))
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            code -= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+    return code
 
 
 @every_source
-def test_a_function_fits_on_one(file: Path) -> None:
+def test_a_file_is_small(file: Path) -> None:
+    assert not too_long(file.read_text(encoding="utf-8"))
+
+
+def too_long(source: str) -> list[str]:
+    lines = len(lines_of_code(source))
+    return [f"{lines} lines of code, at most {MOST_LINES}"] if lines > MOST_LINES else []
+
+
+@every_source
+def test_a_function_fits_on_one_screen(file: Path) -> None:
     assert not long_functions(file.read_text(encoding="utf-8"))
 
 
 def long_functions(source: str) -> list[str]:
-    """`name: lines` of the functions that are too long, from `def` to the last line."""
+    """`name: lines` of the functions that are too long."""
+    code = lines_of_code(source)
     found = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            lines = (node.end_lineno or node.lineno) - node.lineno + 1
+            lines = len(code & set(range(node.lineno, (node.end_lineno or node.lineno) + 1)))
             if lines > MOST_FUNCTION_LINES:
                 found.append(f"{node.name}: {lines} lines")
     return found
@@ -122,16 +144,24 @@ def test_modules_are_loaded_by_name_in_one_place_only(file: Path) -> None:
 
 @every_source
 def test_nothing_is_swallowed(file: Path) -> None:
-    """`except Exception` only in the worker loop and the door, which say so with a `noqa: BLE001` and a reason."""
-    lines = file.read_text(encoding="utf-8").splitlines()
-    for node in nodes(file):
-        if isinstance(node, ast.ExceptHandler):
-            caught = ast.unparse(node.type) if node.type else ""
-            broad = not caught or caught in ("Exception", "BaseException")
-            again = any(isinstance(inner, ast.Raise) and inner.exc is None for inner in ast.walk(node))
-            assert not broad or again or "BLE001" in lines[node.lineno - 1], (
-                f"{inside(file)}:{node.lineno}: catches everything"
-            )
+    assert not swallowed(
+        file.read_text(encoding="utf-8"), may_outlive_bugs=inside(file).partition("/")[2].startswith(FACES)
+    )
+
+
+def swallowed(source: str, *, may_outlive_bugs: bool = False) -> list[str]:
+    """`except Exception` that does not raise again. The worker loop and the door may log it whole and go on."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ExceptHandler) and (
+            not node.type or ast.unparse(node.type) in ("Exception", "BaseException")
+        ):
+            inner = list(ast.walk(node))
+            again = any(isinstance(each, ast.Raise) for each in inner)
+            logged = any(isinstance(each, ast.Attribute) and each.attr == "exception" for each in inner)
+            if not again and not (may_outlive_bugs and logged):
+                found.append(f"{node.lineno}: catches everything")
+    return found
 
 
 @every_source
@@ -151,6 +181,12 @@ def test_nobody_imports_an_adapter(file: Path) -> None:
     ("check", "bad", "good"),
     [
         (long_functions, "def f():\n" + "    x = 1\n" * 40, "def f():\n" + "    x = 1\n" * 39),
+        (too_long, "x = 1\n" * 301, "# why\n\nx = 1\n" * 300),
+        (
+            swallowed,
+            "try:\n    f()\nexcept Exception:\n    log.exception('x')",
+            "try:\n    f()\nexcept ValueError:\n    pass",
+        ),
         (clock_calls, "moment = datetime.now(UTC)", "moment = clock.now()"),
         (clock_calls, "def f(clock=time.time): ...", "def f(clock): ..."),
         (clock_calls, "from time import time", "from time import sleep"),

@@ -197,7 +197,12 @@ class GreenhouseSandbox:
         """One row more than asked for, to know whether there is a next page."""
         table, found = self.tables[name], []
         for row in table.newest_first(last, table.narrowed(query.ids)):
-            if all(holds(row) for holds in query.tests) and not self._hidden(name, row, query.flags):
+            for holds in query.tests:
+                if not holds(row):
+                    break
+            else:
+                if self._hidden(name, row, query.flags):
+                    continue
                 found.append(row)
                 if len(found) > query.per_page:
                     break

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,10 +15,10 @@ from typing import Any
 from adapters.greenhouse.sandbox_tables import Resource, Row
 
 OPERATORS: dict[str, Callable[[str, str], bool]] = {
-    "gte": lambda value, bound: value >= bound,
-    "lte": lambda value, bound: value <= bound,
-    "gt": lambda value, bound: value > bound,
-    "lt": lambda value, bound: value < bound,
+    "gte": operator.ge,
+    "lte": operator.le,
+    "gt": operator.gt,
+    "lt": operator.lt,
 }
 #: The filter's words; a response says in_process.
 STATUSES = {"active": "in_process", "rejected": "rejected", "hired": "hired", "converted": "converted"}
@@ -33,6 +34,8 @@ class Unprocessable(Exception):
 
 @dataclass(slots=True, kw_only=True)
 class Query:
+    """`tests` must all hold."""
+
     per_page: int = 100
     fields: tuple[str, ...] | None = None
     ids: dict[str, list[int]] = field(default_factory=dict)
@@ -42,7 +45,7 @@ class Query:
 
 def stamp(moment: datetime) -> str:
     """Milliseconds and a Z, so that text order is time order."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:23] + "Z"
 
 
 def parse(resource: Resource, pairs: Sequence[tuple[str, str]], *, strict_fields: bool) -> Query:
@@ -111,7 +114,13 @@ def _date(name: str, value: str) -> Callable[[Row], bool]:
         bounds = [(OPERATORS[word], stamp(_moment(bound))) for word, bound in zip(parts[::2], parts[1::2], strict=True)]
     except ValueError:
         raise Unprocessable([{name: "is invalid"}]) from None
-    return lambda row: bool(row.get(name)) and all(holds(row[name], bound) for holds, bound in bounds)
+    (first, one), (second, other) = bounds[0], bounds[-1]
+
+    def within(row: Row) -> bool:
+        value = row.get(name)
+        return value is not None and first(value, one) and second(value, other)
+
+    return within
 
 
 def _moment(text: str) -> datetime:

@@ -118,13 +118,15 @@ RESOURCES: dict[str, Resource] = {
     "applied_candidate_tags": _resource("candidate_id candidate_tag_id", "candidate_id candidate_tag_id"),
 }
 
+#: Parents whose children are found without looking at every row; filters by others walk the table.
+INDEXED = frozenset({"candidate_id", "application_id", "job_id", "candidate_tag_id"})
 #: Ids there are larger than 32 bits.
 FIRST_ID = 4_000_000_000
 
 
 @dataclass(slots=True)
 class Table:
-    """Rows by id, ids in order, and for each parent field the ids of its children."""
+    """Rows by id, ids in order, and for each indexed parent the ids of its children."""
 
     resource: Resource
     offset: int = 0
@@ -132,6 +134,10 @@ class Table:
     rows: dict[int, Row] = field(default_factory=dict)
     ids: list[int] = field(default_factory=list)
     children: dict[str, dict[int, list[int]]] = field(default_factory=dict)
+    indexed: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.indexed = tuple(parent for parent in self.resource.parents if parent in INDEXED)
 
     def next_id(self) -> int:
         """Never one that was used before, even if its row is gone."""
@@ -146,8 +152,10 @@ class Table:
                 insort(self.ids, key)
             else:
                 self.ids.append(key)
-        for parent in self.resource.parents:
-            self._index(parent, key, None if old is None else old.get(parent), row.get(parent))
+        for parent in self.indexed:
+            new = row.get(parent)
+            if new is not None or old is not None:
+                self._index(parent, key, None if old is None else old.get(parent), new)
         self.rows[key] = row
         self.highest = max(self.highest, key)
         return row
@@ -155,7 +163,7 @@ class Table:
     def drop(self, key: int) -> Row:
         row = self.rows.pop(key)
         self.ids.pop(bisect_left(self.ids, key))
-        for parent in self.resource.parents:
+        for parent in self.indexed:
             self._index(parent, key, row.get(parent), None)
         return row
 
@@ -170,7 +178,11 @@ class Table:
         if old is not None:
             index[old].remove(key)
         if new is not None:
-            insort(index.setdefault(new, []), key)
+            held = index.setdefault(new, [])
+            if held and key < held[-1]:
+                insort(held, key)
+            else:
+                held.append(key)
 
     def newest_first(self, last: int | None, narrow: Iterable[int] | None) -> Iterator[Row]:
         """Rows by id descending, below `last`; `narrow`: only these ids."""
@@ -185,8 +197,9 @@ class Table:
         if "ids" in by:
             return by["ids"]
         for name, values in by.items():
-            index = self.children.get(name[:-1], {})
-            return [key for value in values for key in index.get(value, ())]
+            if name[:-1] in self.indexed:
+                index = self.children.get(name[:-1], {})
+                return [key for value in values for key in index.get(value, ())]
         return None
 
 

@@ -79,10 +79,8 @@ class Reader:
             )
             return None
         names = (*facts, *_BLOCKS, *_ITEMS) if scope == "person" else tuple(facts)
-        hint = meant(key, names)
-        elsewhere = [] if hint else [f"has_{other}" for other in LISTS if other != scope and key in of(other)]
-        if elsewhere and scope == "person":
-            hint = f"; it is asked inside {listed(elsewhere)}"
+        elsewhere = [f"has_{other}" for other in LISTS if key in of(other)] if scope == "person" else []
+        hint = f"; it is asked inside {listed(elsewhere)}" if elsewhere else meant(key, names)
         node.wrong_key(f"`{shown(key)}` is not known here{hint}")
         return None
 

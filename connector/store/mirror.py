@@ -110,21 +110,26 @@ class Mirror:
             self._db.execute("delete from links where account = ? and id = ?", (account, id_))
 
     def new_person(self) -> int:
-        # ids are never used twice: what was decided about one person must not stick to another
-        cursor = self._db.execute(
-            "insert into people (id) select max(coalesce((select max(id) from people), 0),"
-            " coalesce((select max(person) from decisions), 0), coalesce((select max(person) from standing), 0)) + 1"
-        )
-        return int(cursor.lastrowid or 0)
+        """An id that no one had before, however long ago."""
+        rows = self._db.execute(
+            "update person_ids set last = 1 + max(last, coalesce((select max(id) from people), 0)) returning last"
+        ).fetchall()
+        self._db.execute("insert into people (id) values (?)", rows[0])
+        return int(rows[0][0])
 
     def absorb(self, keep: int, lost: int) -> None:
         """Two people turn out to be one: what happened to `lost` happened to `keep`. The lower id stays."""
         for table in ("messages", "outbox", "owned"):
             self._db.execute(f"update {table} set person = ? where person = ?", (keep, lost))
-        for table in ("decisions", "enrolments", "vetoes"):
+        # of two enrolments in one cadence the one that stopped stays: the stricter state
+        self._db.execute(
+            "delete from enrolments where person = ? and state = 'active' and exists (select 1 from enrolments e"
+            " where e.person = ? and e.cadence = enrolments.cadence and e.state <> 'active')",
+            (keep, lost),
+        )
+        for table in ("decisions", "enrolments", "vetoes", "wakeups"):
             self._db.execute(f"update or ignore {table} set person = ? where person = ?", (keep, lost))
             self._db.execute(f"delete from {table} where person = ?", (lost,))
-        # of two enrolments the one that stopped wins: the stricter state
         self._db.execute("delete from standing where person = ?", (lost,))
         self.remove(lost)
 

@@ -82,7 +82,7 @@ class Outbox:
             f"{_SELECT} o where account = :account and state = 'pending' and due_at <= :now"
             " and (after is null or exists (select 1 from outbox b where b.key = o.after and b.state = 'sent'))"
             " and not exists (select 1 from outbox e where e.person = o.person and e.account = o.account and e.id < o.id"
-            "  and (e.state = 'sending' or (e.state = 'pending' and o.priority > 0"
+            "  and (e.state = 'sending' or (e.state = 'pending' and e.priority <= o.priority"
             "   and (e.due_at <= :now or e.attempts > 0))))"
             " order by priority, due_at, id limit :limit",
             {"account": account, "now": stamp(now), "limit": limit},
@@ -99,8 +99,11 @@ class Outbox:
             (token, stamp(now + LEASE), ids),
         )
         self._db.execute(
-            "insert into attempts (action, n, started_at) select id, attempts, ? from outbox"
-            " where id in (select value from json_each(?)) and state = 'sending' and token = ?",
+            # numbered on from those before a person said `retry`, which counts from 0 again
+            "insert into attempts (action, n, started_at)"
+            " select id, 1 + coalesce((select max(n) from attempts a where a.action = o.id), 0), ? from outbox o"
+            " where id in (select value from json_each(?)) and state = 'sending' and token = ?"
+            " and not exists (select 1 from attempts a where a.action = o.id and a.ended_at is null)",
             (stamp(now), ids, token),
         )
 
@@ -158,13 +161,15 @@ class Outbox:
         for row, in_doubt in rows:
             state, outcome = ("dead", "may have been sent; not repeated") if in_doubt else ("pending", "claim lapsed")
             self._db.execute(
-                "update outbox set state = ?, outcome = ?, token = null, leased_until = null where id = ?",
-                (state, outcome, row),
+                "update outbox set state = ?, outcome = ?, token = null, leased_until = null, settled_at = ? where id = ?",
+                (state, outcome, stamp(now) if in_doubt else None, row),
             )
             self._db.execute(
                 "update attempts set ended_at = ?, outcome = ? where action = ? and ended_at is null",
                 (stamp(now), outcome, row),
             )
+            if in_doubt:
+                self.cancel_followers(row, now=now)
         return len(rows)
 
     def lapse(self, account: str) -> None:
@@ -183,12 +188,13 @@ class Outbox:
 
     def cancel(self, rows: Iterable[int], *, why: str, now: datetime) -> None:
         for row in rows:
-            self._db.execute(
+            done = self._db.execute(
                 "update outbox set state = 'cancelled', outcome = ?, settled_at = ?"
                 " where id = ? and state in ('pending', 'held')",
                 (why[:300], stamp(now), row),
-            )
-            self.cancel_followers(row, now=now)
+            ).rowcount
+            if done:
+                self.cancel_followers(row, now=now)
 
     def postpone(self, row: int, *, until: datetime, why: str) -> None:
         """The guard says: not now."""
@@ -217,6 +223,17 @@ class Outbox:
     def by_key(self, keys: Sequence[str]) -> dict[str, Queued]:
         rows = self._db.execute(f"{_SELECT} o where key in (select value from json_each(?))", (_json(list(keys)),))
         return {it.action.key: it for it in map(_queued, rows)}
+
+    def written(self, people: Sequence[int]) -> dict[int, tuple[datetime, ...]]:
+        """person → when platforms took tags and notes of ours for them."""
+        found: dict[int, list[datetime]] = {}
+        for person, settled_at in self._db.execute(
+            "select person, settled_at from outbox where state = 'sent' and verb in ('add_tag', 'remove_tag', 'add_note')"
+            " and person in (select value from json_each(?))",
+            (_json(list(people)),),
+        ):
+            found.setdefault(person, []).append(unstamp(settled_at))
+        return {person: tuple(moments) for person, moments in found.items()}
 
     def counts(self) -> dict[str, int]:
         return dict(self._db.execute("select state, count(*) from outbox group by state").fetchall())

@@ -59,7 +59,7 @@ class Records:
             held = newest.get(record.ref)
             if held is None or version >= held[0]:
                 newest[record.ref] = (version, record)
-        changed = self._newer(newest)
+        changed = self._newer(newest, received)
         self._write(changed, received)
         if seen:  # after they were written, for most of a first walk are new
             self._db.executemany(
@@ -68,25 +68,31 @@ class Records:
             )
         return self._dirty([record for _, record, _ in changed])
 
-    def _newer(self, newest: dict[Ref, tuple[str, AnyRecord]]) -> list[tuple[str, AnyRecord, str]]:
-        """(version, record, body) of those that differ from what is held and are not older."""
+    def _newer(self, newest: dict[Ref, tuple[str, AnyRecord]], received: str) -> list[tuple[str, AnyRecord, str]]:
+        """(version, record, body) of those that differ from what is held and are not older.
+
+        Of two that the platform dates alike, the one that was asked for later is the newer."""
         by_kind: dict[tuple[str, str], list[str]] = defaultdict(list)
         for ref in newest:
             by_kind[ref.account, ref.kind].append(ref.id)
-        held: dict[tuple[str, str, str], tuple[str, str]] = {}
+        held: dict[tuple[str, str, str], tuple[str, str, str]] = {}
         for (account, kind), ids in by_kind.items():
             rows = self._db.execute(
-                "select id, version, body from records where account = ? and kind = ?"
+                "select id, version, received_at, body from records where account = ? and kind = ?"
                 " and id in (select value from json_each(?))",
                 (account, kind, _ENCODER.encode(ids).decode()),
             )
-            held.update({(account, kind, row[0]): (row[1], row[2]) for row in rows})
-        changed = []
+            held.update({(account, kind, row[0]): (row[1], row[2], row[3]) for row in rows})
+        changed, confirmed = [], []
         for ref, (version, record) in newest.items():
             body = _ENCODER.encode(record).decode()
             before = held.get((ref.account, ref.kind, ref.id))
-            if before is None or (version >= before[0] and body != before[1]):
+            if before is None or (body != before[2] and (version, received) >= before[:2]):
                 changed.append((version, record, body))
+            elif body == before[2] and version > before[0]:
+                confirmed.append((version, ref.account, ref.kind, ref.id))
+        # undated records: what was seen to be so still was not outdated by what came in between
+        self._db.executemany("update records set version = ? where account = ? and kind = ? and id = ?", confirmed)
         return changed
 
     def _write(self, changed: Sequence[tuple[str, AnyRecord, str]], received: str) -> None:

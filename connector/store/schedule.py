@@ -213,7 +213,8 @@ class Schedule:
         return int(row[0]) if row else None
 
     def release(self, name: str, holder: str) -> None:
-        self._db.execute("delete from leases where name = ? and holder = ?", (name, holder))
+        """The row stays, so that the next holder's token is a new one."""
+        self._db.execute("update leases set holder = '', until = '' where name = ? and holder = ?", (name, holder))
 
     # cadences
 

@@ -100,6 +100,10 @@ create table links (
 ) strict, without rowid;
 create index links_candidate on links (account, id);
 
+-- one row: the last id given to a person. None is given twice: what was done to one must not stick to another
+create table person_ids (last integer not null) strict;
+insert into person_ids (last) values (0);
+
 create table profiles (
     person integer primary key,
     name text not null,
@@ -268,6 +272,7 @@ create table outbox (
 create index outbox_due on outbox (account, priority, due_at, id) where state = 'pending';
 create index outbox_leased on outbox (leased_until) where state = 'sending';
 create index outbox_person on outbox (person) where state in ('pending', 'sending', 'held');
+create index outbox_sent on outbox (person) where state = 'sent';
 create index outbox_dead on outbox (id) where state = 'dead';
 
 create table attempts (

@@ -106,7 +106,7 @@ def test_typical_mistakes_are_all_told_at_once_with_a_way_out(vocabulary: Vocabu
         ("employment: fired", "5:19  `fired` is not a value of `employment`; did you mean `hired`?"),
         (
             "has_application: {furthest_stage: {at_least: on_site}}",
-            "5:51  `on_site` is not on the stage ladder; did you mean",
+            "5:52  `on_site` is not on the stage ladder; did you mean",
         ),
         ("status: rejected", "5:7  `status` is not known here; it is asked inside `has_application`"),
         ("has_no_application: {status: active, count: 2}", "5:44  `count` goes with `has_application` only"),
@@ -240,7 +240,7 @@ def test_a_cadence_without_a_line_on_consent_is_warned_about(rules_of: Read) -> 
 def test_a_word_outside_the_vocabulary_is_a_doubt_and_not_a_problem(rules_of: Read) -> None:
     made = rules_of("rules:\n  - {rule: a, who: {region: Nort West, skills: {any_of: [RN]}}, keep: {tags: [x]}}\n")
     assert [str(warning) for warning in made.warnings] == [
-        "rules.yaml:3:28  `Nort West` is not among the regions in the settings; did you mean `North West`?"
+        "rules.yaml:3:29  `Nort West` is not among the regions in the settings; did you mean `North West`?"
     ]
 
 
