@@ -78,7 +78,7 @@ def application_row(it: Application, held: Holdings, words: Words) -> dict[str, 
     source = held.reference.get(it.source) if it.source else None
     furthest, inferred = furthest_stage(it, details, held.reference, words)
     average, count = _verdicts(details, words)
-    decided = it.decided_at or (rejection.rejected_at if rejection else None)
+    decided = it.decided_at or (rejection.rejected_at if rejection else None) or _accepted_at(it, details)
     return {
         "id": str(it.ref),
         "status": _status(it, reason).value,
@@ -98,6 +98,12 @@ def application_row(it: Application, held: Holdings, words: Words) -> dict[str, 
         "offer": _offer(details),
         "account": fold(it.ref.account),
     }
+
+
+def _accepted_at(it: Application, details: Sequence[AnyRecord]) -> datetime | None:
+    """A platform that dates no hire dates the offer that led to it."""
+    accepted = [o for o in details if isinstance(o, Offer) and o.status is OfferStatus.ACCEPTED]
+    return accepted[-1].resolved_at if accepted and it.status is Status.HIRED else None
 
 
 def _reason(reason: AnyRecord | None, words: Words) -> str | None:

@@ -97,9 +97,13 @@ def opened(
         yield assemble(settings, found, made, store, clock)
 
 
-def assemble(settings: Settings, found: RuleSet, made: Accounts, store: Sqlite, clock: Clock) -> House:
+def desk_of(settings: Settings, found: RuleSet, made: Accounts) -> Desk:
     court = Court(found)
-    desk = Desk(Bench(court, made, settings), Guard(court, settings))
+    return Desk(Bench(court, made, settings), Guard(court, settings))
+
+
+def assemble(settings: Settings, found: RuleSet, made: Accounts, store: Sqlite, clock: Clock) -> House:
+    desk = desk_of(settings, found, made)
     reads = {fact.partition(".")[0] for entry in found.entries for fact in entry.reads} | {
         "scorecard" for entry in found.entries for fact in entry.reads if fact.startswith("application.scorecard")
     }

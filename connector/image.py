@@ -163,11 +163,10 @@ def _last_contacted(held: Holdings) -> datetime | None:
 
 def _activity(held: Holdings) -> Iterable[datetime | None]:
     """The platforms' own idea of activity, unless that was us; and every step that somebody else took."""
-    for it in (*held.candidates, *held.applications):
-        if it.last_activity_at and not _echo(it.last_activity_at, held.our_writes):
-            yield it.last_activity_at
+    said = [it.last_activity_at for it in held.candidates] + [it.last_activity_at for it in held.applications]
+    said += [it.at for it in held.touches if it.outbound is not None]
+    yield from (moment for moment in said if moment and not _echo(moment, held.our_writes))
     yield from (it.created_at for it in held.candidates)
-    yield from (it.at for it in held.touches if it.outbound is not None)
     for application in held.applications:
         yield application.applied_at
         yield application.decided_at

@@ -20,7 +20,7 @@ from connector.decide import Bench, deleted_for_good, over_limit, situations
 from connector.diff import Change, Kind, diff
 from connector.errors import KeepwarmError
 from connector.rules import ANSWERS, Cadence, Entry, Rule, explain, select
-from connector.store import Sqlite, Tx
+from connector.store import ReadOnly, Sqlite, Tx
 
 LIVES = timedelta(days=7)
 SAMPLES = 10
@@ -87,7 +87,7 @@ class PlanRefused(KeepwarmError):
     """The plan cannot be applied as it stands."""
 
 
-def make(store: Sqlite, desk: Desk, *, now: datetime) -> Plan:
+def make(store: Sqlite | ReadOnly, desk: Desk, *, now: datetime) -> Plan:
     """Read-only."""
     with store.reading() as tx:
         pool = Pool(tx, desk.bench, now=now)

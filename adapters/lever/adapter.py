@@ -157,11 +157,20 @@ class Lever:
                 continue
             try:
                 yield from self._fetch_child(kind, id) if kind in CHILDREN else self._fetch_opportunity(id)
-            except Refused as error:
-                if error.status != 404:
+            except (Refused, Unauthorized) as error:
+                if not self._out_of_sight(kind, error):
                     raise
                 yield gone_page("application", [id])
                 yield gone_page("candidate", [id])
+
+    def _out_of_sight(self, kind: str, error: Refused | Unauthorized) -> bool:
+        """404, or 403 for one opportunity while the list is open to us: it is confidential, as if it were not there."""
+        if isinstance(error, Refused):
+            return error.status == 404
+        if error.scope is None or kind in CHILDREN:
+            return False
+        self.connection.client.get("/opportunities", [("limit", "1"), ("include", "id")])
+        return True
 
     def _fetch_opportunity(self, id: str) -> Iterator[tuple[str, Page]]:
         path = f"/opportunities/{quote(id, safe='')}"

@@ -138,6 +138,7 @@ DECLARATION = Declaration(
             "application.source",
             "application.region",
             "application.prospect",
+            "application.stage_inferred",
             "application.offer",
             "interview.stage",
             "interview.starts",

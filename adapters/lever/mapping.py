@@ -47,6 +47,29 @@ _OWN = ("location", "headline", "opportunityLocation", "origin")
 
 
 @dataclass(frozen=True, slots=True)
+class _Times:
+    """The moments of one opportunity, each read once."""
+
+    created: datetime | None
+    interacted: datetime | None
+    archived: datetime | None
+    applied: datetime | None
+    entered: tuple[datetime | None, ...]
+    #: The latest of all: `updatedAt` is null for whatever nobody touched since 2020, and may lag.
+    last: datetime | None
+
+    @classmethod
+    def of(cls, raw: Raw, run: Raw | None) -> _Times:
+        created, interacted = raw["createdAt"].maybe(Raw.millis), raw["lastInteractionAt"].maybe(Raw.millis)
+        archived = _object(raw["archived"])["archivedAt"].maybe(Raw.millis)
+        applied = None if run is None else run["createdAt"].maybe(Raw.millis)
+        entered = tuple(change["updatedAt"].maybe(Raw.millis) for change in raw["stageChanges"].items())
+        moved = raw["updatedAt"].maybe(Raw.millis), raw["lastAdvancedAt"].maybe(Raw.millis)
+        known = [moment for moment in (created, interacted, archived, applied, *entered, *moved) if moment is not None]
+        return cls(created, interacted, archived, applied, entered, max(known, default=None))
+
+
+@dataclass(frozen=True, slots=True)
 class Mapper:
     account: str
     options: Options
@@ -133,35 +156,36 @@ class Mapper:
             yield from self.opportunities_deleted(raw)
             return
         run = _run(raw)
-        moved = _last_known(raw, run)
-        yield self._candidate(opportunity, raw, moved)
-        yield self._application(opportunity, raw, run, moved)
-        yield from self._visits(opportunity, raw, moved)
+        times = _Times.of(raw, run)
+        yield self._candidate(opportunity, raw, times)
+        yield self._application(opportunity, raw, run, times)
+        yield from self._visits(opportunity, raw, times)
 
-    def _candidate(self, opportunity: str, raw: Raw, moved: datetime | None) -> Candidate:
+    def _candidate(self, opportunity: str, raw: Raw, times: _Times) -> Candidate:
         anonymised = raw["isAnonymized"].maybe(Raw.flag) or False
         first, last = (None, None) if anonymised else _name(raw["name"].maybe(Raw.text))
+        tags = _distinct(raw["tags"])
         protection = _object(raw["dataProtection"])
         contact = _object(protection["contact"])
         return Candidate(
             ref=self.ref("candidate", opportunity),
-            updated_at=moved,
+            updated_at=times.last,
             group=_group(raw),
             first_name=first,
             last_name=last,
             emails=() if anonymised else _emails(raw),
             headline=None if anonymised else raw["headline"].maybe(Raw.text),
             location=None if anonymised else raw["location"].maybe(Raw.text),
-            tags=_distinct(raw["tags"]),
+            tags=tags,
             contact_allowed=contact["allowed"].maybe(Raw.flag),
             contact_expires_at=contact["expiresAt"].maybe(Raw.millis),
             store_allowed=self._store_allowed(_object(protection["store"])),
             private=_confidential(raw),
             anonymised=anonymised,
-            created_at=raw["createdAt"].maybe(Raw.millis),
-            last_activity_at=raw["lastInteractionAt"].maybe(Raw.millis),
+            created_at=times.created,
+            last_activity_at=times.interacted,
             url=raw["urls"]["show"].maybe(Raw.text),
-            fields={} if anonymised else self._fields(raw),
+            fields={} if anonymised else self._fields(raw, tags),
         )
 
     def _store_allowed(self, store: Raw) -> bool | None:
@@ -169,59 +193,59 @@ class Mapper:
         ends = store["expiresAt"].maybe(Raw.millis)
         return False if allowed and ends is not None and ends <= self.received_at else allowed
 
-    def _fields(self, raw: Raw) -> dict[str, tuple[str, ...]]:
+    def _fields(self, raw: Raw, tags: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
         found: dict[str, tuple[str, ...]] = {}
         for ours, theirs in self.options.fields.items():
             if theirs in _OWN:
                 found[ours] = _texts(raw[theirs])
             elif theirs.startswith("tag:"):
                 start = theirs.removeprefix("tag:")
-                rests = (tag[len(start) :].strip() for tag in _distinct(raw["tags"]) if tag.startswith(start))
+                rests = (tag[len(start) :].strip() for tag in tags if tag.startswith(start))
                 found[ours] = tuple(rest for rest in rests if rest)
         return {ours: values for ours, values in found.items() if values}
 
-    def _application(self, opportunity: str, raw: Raw, run: Raw | None, moved: datetime | None) -> Application:
+    def _application(self, opportunity: str, raw: Raw, run: Raw | None, times: _Times) -> Application:
         archived = _object(raw["archived"])
         stage = self.link("stage", raw["stage"])
         origin = raw["origin"].maybe(lambda word: word.one_of(_ORIGINS))
         sources = _distinct(raw["sources"])
         hired_for = None if run is None else run["requisitionForHire"]
         ended = Status.HIRED if hired_for else Status.REJECTED
-        applied = run["createdAt"].maybe(Raw.millis) if run else None
         owner = self.link("user", raw["owner"])
         return Application(
             ref=self.ref("application", opportunity),
-            updated_at=moved,
+            updated_at=times.last,
             candidate=self.ref("candidate", opportunity),
             status=ended if archived else Status.ACTIVE,
             prospect=(stage is not None and stage.id.startswith("lead-"))
             or (origin == "sourced" and not _applied(raw)),
             job=self.link("job", run["posting"]) if run else None,
             stage=stage,
-            applied_at=applied or (raw["createdAt"].maybe(Raw.millis) if origin == "applied" else None),
-            decided_at=archived["archivedAt"].maybe(Raw.millis),
+            applied_at=times.applied or (times.created if origin == "applied" else None),
+            decided_at=times.archived,
             reason=self.link("reason", archived["reason"]),
             source=self.ref("source", sources[0]) if sources else None,
             recruiter=owner or (self.link("user", run["postingOwner"]) if run else None),
-            last_activity_at=raw["lastInteractionAt"].maybe(Raw.millis),
+            last_activity_at=times.interacted,
             url=raw["urls"]["show"].maybe(Raw.text),
         )
 
-    def _visits(self, opportunity: str, raw: Raw, moved: datetime | None) -> Iterator[StageVisit]:
+    def _visits(self, opportunity: str, raw: Raw, times: _Times) -> Iterator[StageVisit]:
         changes = raw["stageChanges"].items()
         stage = self.link("stage", raw["stage"])
         if not changes and stage is not None:
             only = self.ref("stage_visit", f"{opportunity}:0")
-            yield StageVisit(ref=only, updated_at=moved, application=self.ref("application", opportunity), stage=stage)
-        entered = [change["updatedAt"].maybe(Raw.millis) for change in changes]
+            yield StageVisit(
+                ref=only, updated_at=times.last, application=self.ref("application", opportunity), stage=stage
+            )
         for n, change in enumerate(changes):
             yield StageVisit(
                 ref=self.ref("stage_visit", f"{opportunity}:{n}"),
-                updated_at=moved,
+                updated_at=times.last,
                 application=self.ref("application", opportunity),
                 stage=self.ref("stage", change["toStageId"].id()),
-                entered_at=entered[n],
-                exited_at=entered[n + 1] if n + 1 < len(changes) else None,
+                entered_at=times.entered[n],
+                exited_at=times.entered[n + 1] if n + 1 < len(changes) else None,
             )
 
 
@@ -244,16 +268,6 @@ def _run(raw: Raw) -> Raw | None:
     """The expanded application, of which there is at most one; a bare id tells nothing."""
     runs = [item for item in raw["applications"].items() if type(item.value) is dict]
     return runs[-1] if runs else None
-
-
-def _last_known(raw: Raw, run: Raw | None) -> datetime | None:
-    """`updatedAt` is null for whatever nobody touched since 2020, and may lag: the latest of all moments stands in."""
-    moments = [raw[key] for key in ("updatedAt", "createdAt", "lastInteractionAt", "lastAdvancedAt")]
-    moments.append(raw["archived"]["archivedAt"])
-    moments.extend(change["updatedAt"] for change in raw["stageChanges"].items())
-    if run is not None:
-        moments.extend((run["createdAt"], run["archived"]["archivedAt"]))
-    return max((known for moment in moments if (known := moment.maybe(Raw.millis))), default=None)
 
 
 def _name(name: str | None) -> tuple[str | None, str | None]:

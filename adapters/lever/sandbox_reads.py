@@ -46,6 +46,8 @@ class Reads:
     disposition: bool = True
     #: Was the key granted confidential records when it was made.
     confidential: bool = False
+    #: Doubt: what a key without that grant is told of a confidential record that it names: 403 or 404.
+    confidential_status: int = 404
     #: How many of the next requests with an offset are told that it is invalid.
     stale_offsets: int = 0
 
@@ -152,6 +154,8 @@ class Reads:
         row = self.store.rows.get(request.path_params["id"])
         if row is None:
             return _missing()
+        if row["confidentiality"] == "confidential" and not self.confidential:
+            return problem(403, "ForbiddenError", "No access.") if self.confidential_status == 403 else _missing()
         query = request.query_params
         shown = self.store.shown(row, expand=query.getlist("expand"), include=query.getlist("include"))
         return answer({"data": shown})

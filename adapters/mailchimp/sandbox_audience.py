@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -69,28 +69,33 @@ class Order:
     def __init__(self) -> None:
         self._places: list[tuple[int, int]] = []
         self._members: dict[int, Subscriber] = {}
+        self._sorted = True
 
     def add(self, member: Subscriber) -> None:
-        if not self._places or member.place > self._places[-1]:
-            self._places.append(member.place)
-        else:
-            bisect.insort(self._places, member.place)
+        self._sorted = self._sorted and (not self._places or member.place > self._places[-1])
+        self._places.append(member.place)
         self._members[member.number] = member
 
     def remove(self, member: Subscriber) -> None:
-        at = bisect.bisect_left(self._places, member.place)
+        at = bisect.bisect_left(self._settled(), member.place)
         if at < len(self._places) and self._places[at] == member.place:
             del self._places[at]
             del self._members[member.number]
 
+    def _settled(self) -> list[tuple[int, int]]:
+        if not self._sorted:
+            self._places.sort()
+            self._sorted = True
+        return self._places
+
     def between(self, since: int | None, before: int | None) -> tuple[int, int]:
         """Bounds of those changed at or after `since` and before or at `before`."""
-        start = 0 if since is None else bisect.bisect_left(self._places, (since, 0))
-        end = len(self._places) if before is None else bisect.bisect_left(self._places, (before + 1, 0))
+        start = 0 if since is None else bisect.bisect_left(self._settled(), (since, 0))
+        end = len(self._places) if before is None else bisect.bisect_left(self._settled(), (before + 1, 0))
         return start, max(start, end)
 
     def cut(self, start: int, end: int) -> list[Subscriber]:
-        return [self._members[number] for _, number in self._places[start:end]]
+        return [self._members[number] for _, number in self._settled()[start:end]]
 
 
 class Audience:
@@ -293,7 +298,3 @@ class Audience:
 
 def _kept(value: object) -> object:
     return value.encode()[:255].decode(errors="ignore") if isinstance(value, str) else value
-
-
-def mailable(members: Iterable[Subscriber]) -> list[Subscriber]:
-    return [member for member in members if member.status == "subscribed"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
@@ -10,7 +11,7 @@ from typing import Any, Protocol
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from adapters.mailchimp.sandbox_audience import Audience, Subscriber, mailable
+from adapters.mailchimp.sandbox_audience import Audience, Subscriber
 from adapters.mailchimp.sandbox_members import Desk
 from adapters.mailchimp.sandbox_shapes import HaltError, answer, invalid, iso, missing, moment, paging, text, told
 
@@ -64,12 +65,16 @@ class Post(Desk, Protocol):
 # -- campaigns
 
 
+def _mailable(members: Iterable[Subscriber]) -> list[Subscriber]:
+    return [member for member in members if member.status == "subscribed"]
+
+
 def _recipients(desk: Post, mailing: Mailing) -> list[Subscriber]:
     audience = desk.lists[mailing.list_id]
     if mailing.segment is None:
-        return mailable(audience.members.values())
+        return _mailable(audience.members.values())
     tag = audience.tags.get(mailing.segment)
-    return mailable(audience.members[key] for key in sorted(tag.members)) if tag else []
+    return _mailable(audience.members[key] for key in sorted(tag.members)) if tag else []
 
 
 def _counted(desk: Post, mailing: Mailing) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -117,6 +118,7 @@ def moment(request: Request, name: str) -> int | None:
     return int(when.timestamp())
 
 
+@functools.lru_cache(maxsize=65536)
 def iso(seconds: int | None) -> str:
     """Absent times are "" here, never null."""
     return datetime.fromtimestamp(seconds, UTC).isoformat() if seconds is not None else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -28,6 +28,7 @@ from connector.errors import (
     Unauthorized,
 )
 from connector.flow import Receipt
+from connector.model import Ref
 
 #: What a platform may say in an error body: people and more. None of it may show up in the error's words.
 TELLTALE = {"message": "jane.doe@example.org is not wanted here", "detail": "private-words-of-theirs"}
@@ -192,6 +193,27 @@ def _told(fault: Fault, error: Exception | None, fixture: Fixture) -> None:
         assert least <= error.wait <= most, f"asked to wait {least}, the error says {error.wait}"
 
 
+#: An id that would lead elsewhere, were it put into an address as it is.
+ODD_ID = "7/../../x?y=1#z"
+
+
+def an_odd_id_leads_nowhere_else(fixture: Fetched | Pushed) -> None:
+    """Ids are someone else's text: in an address they are quoted, or refused by a family of ours."""
+    adapter, wire = connect(fixture.folder, _status(404), fixture.given)
+    if isinstance(fixture, Pushed):
+        subjects = [(action, action.subject) for action in fixture.actions]
+        odd = [replace(action, subject=Ref(ref.account, ref.kind, ODD_ID)) for action, ref in subjects if ref]
+        outcomes(adapter, odd)
+    else:
+        assert isinstance(adapter, Fetches), "a fetch fixture, and the adapter does not fetch"
+        with Wanted(KeepwarmError, during=f"fetching the id {ODD_ID!r}", calm=True):
+            list(adapter.fetch(fixture.name, [ODD_ID]))
+    for request in wire.requests:
+        path = request.url.raw_path.partition(b"?")[0]
+        assert b"/../" not in path, f"the id {ODD_ID!r} leads to another address"
+        assert "y" not in request.url.params, f"the id {ODD_ID!r} brings parameters of its own"
+
+
 def a_failing_check_raises_our_families_only(folder: Folder) -> None:
     """Some platforms offer nothing to ask (a chat hook can only be posted to); then `check` may be content."""
     for fault in FAULTS:
@@ -199,8 +221,7 @@ def a_failing_check_raises_our_families_only(folder: Folder) -> None:
         assert isinstance(adapter, Checks), "the adapter has no `check`"
         with Wanted(KeepwarmError, during=f"checking while the platform answers {fault}", calm=True) as came:
             health = adapter.check()
-        assert health.faults or health.missing or not wire.requests, (
-            f"{fault}, and the account is said to be in good health"
-        )
+            worried = health.faults or health.missing or not wire.requests
+            assert worried, f"{fault}, and the account is said to be in good health"
         if came.error:
             tells_nothing(came.error, folder.given())

@@ -12,7 +12,7 @@ from connector.contract.canon import canonical, sound
 from connector.contract.fixtures import Fetched, Pulled, Said, Webhook
 from connector.contract.folder import ACCOUNT, Folder
 from connector.contract.pulling import fetched_pages, pulled_pages
-from connector.contract.spoil import spoiled
+from connector.contract.spoil import poisoned, spoiled
 from connector.contract.wanted import Wanted, same
 from connector.contract.wire import connect, silent
 from connector.errors import Malformed
@@ -75,6 +75,23 @@ def a_spoiled_page_is_read_or_refused(pulled: Pulled) -> None:
     for page in pulled_pages(pulled):
         for body in spoiled(page.body):
             survives(adapter, _page_delivery(pulled.name, body))
+
+
+def a_poison_item_never_blocks_its_page(pulled: Pulled) -> None:
+    """What stands in an item's place is set aside as Spoiled, and the other items are read as if it were not there."""
+    adapter, _ = connect(pulled.folder, silent, pulled.given)
+    for page in pulled_pages(pulled):
+        usual = adapter.read(_page_delivery(pulled.name, page.body)).records
+        for without, bodies in poisoned(page.body):
+            others = adapter.read(_page_delivery(pulled.name, without)).records
+            if len(others) == len(usual):  # no list of items
+                continue
+            for body in bodies:
+                with Wanted(during="reading a page with one bad item", calm=True):
+                    reading = adapter.read(_page_delivery(pulled.name, body))
+                lost = {record.ref for record in others} - {record.ref for record in reading.records}
+                assert not lost, f"one bad item cost its page {sorted(lost)[0]} and {len(lost) - 1} more"
+                assert reading.spoiled, f"a bad item was dropped without a word from {body[:200]!r}"
 
 
 def a_spoiled_fetched_page_is_read_or_refused(fetched: Fetched) -> None:

@@ -11,9 +11,11 @@ import msgspec
 Path: TypeAlias = tuple[str | int, ...]
 
 REMOVED = object()
+#: The first two say that there is nothing.
 FILLERS: tuple[object, ...] = (REMOVED, None, "", "x", 0, [], {}, True)
-#: How many spoiled bodies one fixture makes at most. Every top-level field gets all fillers, however many those are.
-MOST = 400
+#: How many fields below the top are missing at most, and how many retyped, in the spoiled copies of one body. Those at
+#: the top get all fillers, however many they are.
+MOST = 300
 
 
 def spoiled(body: bytes, headers: dict[str, str] | None = None) -> Iterator[bytes]:
@@ -31,14 +33,19 @@ def _documents(body: bytes) -> Iterator[bytes]:
         whole = msgspec.json.decode(body)
     except msgspec.DecodeError:
         return
-    work = [(path, filler) for path in holes(whole) for filler in FILLERS]
-    shallow = [step for step in work if len(step[0]) <= 1]
-    deep = [step for step in work if len(step[0]) > 1]
-    every = max(1, -(-len(deep) // max(MOST - len(shallow), 1)))
-    # a stride that shares no factor with the number of fillers meets all of them
-    every += 1 if every > 1 and every % 2 == 0 else 0
-    for path, filler in shallow + deep[::every]:
+    paths = list(holes(whole))
+    shallow = [(path, filler) for path in paths if len(path) <= 1 for filler in FILLERS]
+    deep = [path for path in paths if len(path) > 1]
+    missing = [(path, filler) for path in deep for filler in FILLERS[:2]]
+    retyped = [(path, filler) for path in deep for filler in FILLERS[2:]]
+    for path, filler in (*shallow, *_some(missing), *_some(retyped)):
         yield with_hole(body, path, filler)
+
+
+def _some(work: list[tuple[Path, object]]) -> list[tuple[Path, object]]:
+    """At most MOST of them, evenly spread. The stride shares no factor with the number of fillers, so it meets all."""
+    stride = -(-len(work) // MOST) or 1
+    return work[:: stride | 1]
 
 
 def holes(value: Any, at: Path = ()) -> Iterator[Path]:
@@ -75,3 +82,16 @@ def _forms(body: bytes) -> Iterator[bytes]:
         yield urlencode([*pairs, (key, "x")]).encode()
         yield urlencode([*before, (f"{key}[]", value), *after]).encode()
     yield body + b"&%zz=%ff&=&&"
+
+
+def poisoned(body: bytes) -> Iterator[tuple[bytes, list[bytes]]]:
+    """For each first and last member of a list at the top: the body without it, and with something else in its place."""
+    whole = msgspec.json.decode(body)
+    lists: list[Path] = [()] if isinstance(whole, list) else []
+    if isinstance(whole, dict):
+        lists = [(key,) for key, value in whole.items() if isinstance(value, list)]
+    for at in lists:
+        members = whole if at == () else whole[at[0]]
+        for index in sorted({0, len(members) - 1}) if members else ():
+            path = (*at, index)
+            yield with_hole(body, path, REMOVED), [with_hole(body, path, filler) for filler in FILLERS[1:]]

@@ -32,6 +32,7 @@ PROMISES: dict[str, tuple[type[Fixture], tuple[Callable[[Any], None], ...]]] = {
             pulling.a_pull_walks_to_the_last_page,
             pulling.an_empty_page_is_no_end_and_no_loop,
             reading.a_spoiled_page_is_read_or_refused,
+            reading.a_poison_item_never_blocks_its_page,
             failing.a_failing_pull_says_what_to_do,
             failing.an_answer_of_another_shape_is_not_an_empty_page,
         ),
@@ -42,6 +43,7 @@ PROMISES: dict[str, tuple[type[Fixture], tuple[Callable[[Any], None], ...]]] = {
             pulling.a_fetch_gives_the_current_truth,
             reading.a_spoiled_fetched_page_is_read_or_refused,
             failing.a_failing_fetch_says_what_to_do,
+            failing.an_odd_id_leads_nowhere_else,
         ),
     ),
     "push": (
@@ -51,6 +53,7 @@ PROMISES: dict[str, tuple[type[Fixture], tuple[Callable[[Any], None], ...]]] = {
             pushing.a_second_push_writes_nothing,
             failing.a_failing_push_says_what_to_do,
             failing.a_failing_write_says_what_to_do,
+            failing.an_odd_id_leads_nowhere_else,
         ),
     ),
 }

@@ -121,7 +121,8 @@ def _items(items: Items, sql: Sql) -> Sides:
     sure = f"CASE WHEN {side.settled_yes} THEN 1 ELSE 0 END"
     often = ""
     if items.least > 1:
-        sure, often = f"sum({sure})", f" GROUP BY x.person HAVING count(*) >= {int(items.least)}"
+        # The + keeps SQLite from walking the index on person and fetching every row through it: sorting is quicker.
+        sure, often = f"sum({sure})", f" GROUP BY +x.person HAVING count(*) >= {int(items.least)}"
     sql.passes[sql.passes.index("")] = (
         f"{name} AS MATERIALIZED (SELECT x.person AS person, {sure} AS sure FROM {table} x WHERE {where}{often})"
     )

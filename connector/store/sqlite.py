@@ -48,6 +48,10 @@ class Undone(KeepwarmError):
     """Work that shared this commit ended its transaction, so none of it was written."""
 
 
+class NoDatabase(KeepwarmError):
+    """There is no database yet."""
+
+
 class Tx:
     """One connection's view of every station. Reads see one snapshot; writes are only made inside `Sqlite.write`."""
 
@@ -216,6 +220,29 @@ class Sqlite:
                 done.set_result(result)
             else:
                 done.set_exception(problem)
+
+
+class ReadOnly:
+    """The same file, for commands that only look. Works while another process writes."""
+
+    def __init__(self, path: Path) -> None:
+        if not path.exists():
+            raise NoDatabase(f"{path}: there is nothing here yet; `keepwarm sync` or `keepwarm serve` begins it")
+        self._tx = Tx(Database(connect(path, read_only=True)))
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Tx]:
+        if self._tx.db.conn.in_transaction:
+            yield self._tx
+            return
+        self._tx.db.conn.execute("begin")
+        try:
+            yield self._tx
+        finally:
+            self._tx.db.conn.rollback()
+
+    def close(self) -> None:
+        self._tx.db.conn.close()
 
 
 def _attempt(tx: Tx, work: Callable[[Tx], Any]) -> tuple[Any, BaseException | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -47,6 +48,7 @@ class House:
         self.open_until_end = open_until_end
         #: Every request that the adapters made.
         self.asked: list[httpx.Request] = []
+        self.people = open_until_end.enter_context(httpx.Client())
 
     def lever(self, key: str | None = None, **options: object) -> Lever:
         auth = httpx.BasicAuth(key or self.sandbox.secrets["api_key"], "")
@@ -56,7 +58,7 @@ class House:
         return Lever(Connection(account="acme", client=client, options={**self.sandbox.options, **options}))
 
     def act(self, do: str, **asked: object) -> Any:
-        answer = httpx.post(f"{self.base_url}/_sandbox/act", json={"do": do, **asked})
+        answer = self.people.post(f"{self.base_url}/_sandbox/act", json={"do": do, **asked})
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -197,7 +199,9 @@ def test_a_broken_list_is_tried_again_later_and_never_taken_for_its_end(body: ob
 
 @respx.mock
 def test_a_page_that_points_to_itself_is_refused() -> None:
-    respx.get("https://api.lever.co/v1/sources").respond(json={"data": [{"text": "a"}], "hasNext": True, "next": "here"})
+    respx.get("https://api.lever.co/v1/sources").respond(
+        json={"data": [{"text": "a"}], "hasNext": True, "next": "here"}
+    )
     with pytest.raises(Retry):
         lone().pull("sources", EVERYTHING, "here")
 
@@ -284,6 +288,19 @@ def test_confidential_records_come_only_when_asked_for_and_granted(house: House)
     assert row["id"] in applications(walk(house.lever(confidential="yes"), "opportunities"))
 
 
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_confidential_record_that_a_webhook_named_is_out_of_sight_and_stops_nothing(
+    house: House, status: int
+) -> None:
+    house.sandbox.reads.confidential_status = status
+    row = some(house, lambda row: True)
+    row["confidentiality"] = "confidential"
+    assert [stream for stream, _ in house.lever().fetch("application", [row["id"]])] == ["gone", "gone"]
+    house.sandbox.denied = {"opportunities"}
+    with pytest.raises(Unauthorized):
+        list(house.lever().fetch("application", [row["id"]]))
+
+
 def test_a_stream_or_kind_that_does_not_exist_is_unsupported(house: House) -> None:
     with pytest.raises(Unsupported):
         house.lever().pull("campaigns", EVERYTHING, None)
@@ -354,3 +371,20 @@ def test_check_says_what_is_missing_and_what_to_do(house: House) -> None:
     assert all(word in told for word in ("sources:read:admin", "confidential", "perform_as"))
     (fault,) = house.lever(key="wrong").check().faults
     assert "API key" in fault
+
+
+def test_at_its_own_pace_lever_never_has_to_tell_it_to_wait() -> None:
+    sandbox = LeverSandbox(limited=True)
+    sandbox.seed(world(20, now=NOW))
+    statuses: list[int] = []
+    auth = httpx.BasicAuth(sandbox.secrets["api_key"], "")
+    hooks = {"response": [lambda answer: statuses.append(answer.status_code)]}
+    with running(sandbox) as served, httpx.Client(auth=auth, event_hooks=hooks) as http:
+        client = Client(http, base_url=served.base_url, pace=Pace(Lever.declaration.limits))
+        lever = Lever(Connection(account="acme", client=client))
+        begun = time.monotonic()
+        for id in list(sandbox.store.rows)[:9] * 3:
+            list(lever.fetch("application", [id]))
+        lasted = time.monotonic() - begun
+    assert set(statuses) == {200}
+    assert lasted < 4

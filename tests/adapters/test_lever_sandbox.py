@@ -41,7 +41,7 @@ def seeded() -> Iterator[tuple[LeverSandbox, httpx.Client]]:
 
 def act(http: httpx.Client, do: str, **asked: object) -> httpx.Response:
     root = str(http.base_url).removesuffix("/v1/")
-    return httpx.post(f"{root}/_sandbox/act", json={"do": do, **asked})
+    return http.post(f"{root}/_sandbox/act", json={"do": do, **asked})
 
 
 def listed(http: httpx.Client, path: str = "/opportunities", **params: Any) -> list[dict[str, Any]]:

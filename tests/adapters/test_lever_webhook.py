@@ -31,14 +31,15 @@ from connector.world import world
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 AT = int(NOW.timestamp() * 1000)
 KEY = "0123456789abcdef" * 3
+#: Reading and verifying ask nobody.
+UNUSED = Client(httpx.Client(), base_url="https://api.lever.co/v1", pace=Pace(Lever.declaration.limits))
 OTHER = "fedcba9876543210" * 3
 #: HMAC-SHA256 of "aa" * 24 followed by 1763888400000 under KEY, made with `openssl dgst -sha256 -hmac`.
 VECTOR = "ce154e283940474c1e54dc4c7a1951c1607d4650e8c455d42e6ca111d617a694"
 
 
 def lever(**options: object) -> Lever:
-    client = Client(httpx.Client(), base_url="https://api.lever.co/v1", pace=Pace(Lever.declaration.limits))
-    return Lever(Connection(account="acme", client=client, options=options))
+    return Lever(Connection(account="acme", client=UNUSED, options=options))
 
 
 def delivery(body: Any, received_at: datetime = NOW) -> Delivery:

@@ -20,7 +20,7 @@ ZONES = [
     ZoneInfo("Australia/Lord_Howe"),
     ZoneInfo("Asia/Kathmandu"),
 ]
-moments = st.datetimes(datetime(1990, 1, 1), datetime(2037, 1, 1)).map(lambda moment: moment.replace(tzinfo=UTC))
+moments = st.datetimes(datetime(1990, 1, 1), datetime(2037, 1, 1)).map(lambda moment: moment.replace(tzinfo=UTC))  # noqa: DTZ001
 
 
 def local(*parts: int) -> datetime:
@@ -96,7 +96,7 @@ def test_a_span_beyond_all_time_is_far_away_and_no_error() -> None:
     assert Span(999999, "week").before(local(2026, 1, 1), LONDON) == FIRST
 
 
-@given(st.datetimes(datetime(2000, 1, 1), datetime(2036, 1, 1)), st.sampled_from(ZONES))
+@given(st.datetimes(datetime(2000, 1, 1), datetime(2036, 1, 1)), st.sampled_from(ZONES))  # noqa: DTZ001
 def test_a_local_time_gives_the_first_instant_that_is_not_before_it(wall: datetime, zone: ZoneInfo) -> None:
     instant = at_wall(wall, zone)
     shown = instant.astimezone(zone).replace(tzinfo=None)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
+from urllib.parse import quote
 
 from connector.adapter import Connection, Declaration, Door, Health, Option
 from connector.client import BasicKey, Limits
@@ -90,7 +91,7 @@ class Acme:
     def _tag(self, action: Action) -> Receipt:
         if action.subject is None:
             raise Unsupported("acme: a tag is put on a candidate")
-        place = f"/people/{action.subject.id}/tags"
+        place = f"/people/{quote(action.subject.id, safe='')}/tags"
         tags = {row.text() for row in self.connection.client.get(place).raw()["tags"].items()}
         already = action.args["tag"] in tags
         if not already:

@@ -1,0 +1,247 @@
+"""Verbs that do something: sync, plan, apply, replay, serve."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+import structlog
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from connector import plan as plans
+from connector import scheduler
+from connector.cli.words import as_json, counted, plural, say, table, when
+from connector.house import House, check, desk_of, opened, real_clock
+from connector.plan import Plan
+from connector.scheduler import Watch
+from connector.settings import Settings
+from connector.store import ReadOnly, Tx
+from connector.store.outbox import Queued
+from connector.web.app import application
+from connector.web.serving import serve as answer
+
+log = structlog.get_logger()
+
+
+@contextmanager
+def shown(title: str) -> Iterator[Watch]:
+    """Progress: a bar on a terminal, a log line for each finished stream elsewhere."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _logged(title)
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        tasks: dict[str, int] = {}
+
+        def watch(account: str, what: str, counts: Counter[str]) -> None:
+            task = tasks.get(account)
+            if task is None:
+                task = tasks[account] = progress.add_task(account, total=None)
+            items = counts["items"] or counts["reread"] or counts["sent"] or counts["already"]
+            progress.update(task, advance=items, description=f"{account}: {what}")  # type: ignore[arg-type]
+
+        yield watch
+
+
+def _logged(title: str) -> Watch:
+    totals: Counter[str] = Counter()
+
+    def watch(account: str, what: str, counts: Counter[str]) -> None:
+        totals[f"{account}/{what}"] += counts["items"]
+        if counts["done"]:
+            log.info(title, account=account, stream=what, items=totals.pop(f"{account}/{what}"))
+
+    return watch
+
+
+@click.command()
+@click.argument("account", required=False)
+@click.option("--full", is_flag=True, help="Everything from the start, and find what vanished.")
+@click.option("--json", "machine", is_flag=True, help="For a machine.")
+@click.pass_obj
+def sync(path: Path, account: str | None, full: bool, machine: bool) -> None:
+    """Pull what changed, from one ACCOUNT or from all, and bring everyone up to date.
+
+    Killed anywhere, it goes on where it was. What applied rules ask for is pushed as well.
+    """
+    with opened(path, os.environ) as house:
+        if account is not None and account not in house.accounts:
+            raise click.UsageError(f"there is no account `{account}`; there are {', '.join(house.accounts)}")
+        with shown("synced") as watch:
+            counts = scheduler.drain(house, accounts=[account] if account else None, full=full, watch=watch)
+        with house.store.reading() as tx:
+            held = tx.records.counts()
+            people, parked = tx.mirror.count(), len(tx.inbox.parked())
+            pauses = tx.schedule.pauses()
+    if machine:
+        as_json({"people": people, "records": held, "parked": parked, "done": counts, "paused": pauses})
+        return
+    for name, kinds in held.items():
+        say(f"{name}: {counted(kinds)}")
+    say(f"{plural(people, 'person', 'people')}; {counted(counts)}")
+    for pause in pauses:
+        say(f"paused: {pause.account} {pause.scope}: {pause.why}", err=True)
+    if parked:
+        say(f"{plural(parked, 'item')} could not be read: `keepwarm parked` shows which and why", err=True)
+
+
+@click.command()
+@click.option("--json", "machine", is_flag=True, help="For a machine.")
+@click.pass_obj
+def plan(path: Path, machine: bool) -> None:
+    """Show what the rules would change, and write nothing. Ends with an id for `apply`."""
+    settings, found, made = check(path, os.environ)
+    store = ReadOnly(settings.database)
+    try:
+        made_plan = plans.make(store, desk_of(settings, found, made), now=real_clock())
+        plans.save(made_plan, settings.database.parent / "plans")
+        if machine:
+            as_json(made_plan)
+            return
+        with store.reading() as tx:
+            show(made_plan, tx, settings)
+    finally:
+        store.close()
+
+
+def show(made: Plan, tx: Tx, settings: Settings) -> None:
+    say(
+        f"Plan {made.id} over {plural(made.people, 'person', 'people')}, good until {when(made.expires_at, settings.zone)}"
+    )
+    say()
+    table(
+        ("rule", "", "match", "unknown", "add", "remove", "keep", "theirs"),
+        [
+            (it.rule, "new" if it.new and it.mode == "live" else "" if it.mode == "live" else it.mode, it.yes, it.unknown,
+             it.add, it.remove, it.keep, it.adopt)
+            for it in made.rules
+        ],
+    )  # fmt: skip
+    for it in made.rules:
+        for why, count in it.held.items():
+            say(f"  {it.rule}: {count:,} held back: {why}")
+        if it.limit:
+            say(f"  {it.rule}: OVER ITS LIMIT ({it.limit}); `apply --approve {it.rule}` if that is right")
+    if made.cadences:
+        say()
+        table(
+            ("cadence", "", "match", "unknown", "in it", "joining", "held out", "due in 7 days"),
+            [
+                (it.cadence, "new" if it.new else "", it.matching, it.unknown, it.enrolled, it.joining, it.held_out,
+                 it.due_in_a_week)
+                for it in made.cadences
+            ],
+        )  # fmt: skip
+    for it in made.rules:
+        if it.samples:
+            say(f"\n{it.rule}: {it.why}" if it.why else f"\n{it.rule}:")
+            for sample in it.samples[:10]:
+                found = tx.mirror.profile(sample.person)
+                say(f"  {sample.kind:6} {sample.person:>6}  {found.name if found else '':22} {sample.line}")
+    say(f"\nNothing was written. To do it: keepwarm apply {made.id}")
+
+
+@click.command()
+@click.argument("plan_id", metavar="PLAN")
+@click.option("--approve", multiple=True, metavar="RULE", help="Let RULE go over its limit of change this once.")
+@click.option("--json", "machine", is_flag=True, help="For a machine.")
+@click.pass_obj
+def apply(path: Path, plan_id: str, approve: tuple[str, ...], machine: bool) -> None:
+    """Switch on the rules of a PLAN and make its changes. Refused when the plan is stale; safe to repeat."""
+    with opened(path, os.environ) as house:
+        counts = applied(house, plan_id, approve=approve)
+    if machine:
+        as_json(counts)
+    else:
+        say(f"applied {plan_id}: {counted(counts)}")
+
+
+def applied(house: House, plan_id: str, *, approve: tuple[str, ...] = ()) -> Counter[str]:
+    """Apply, then push until the platforms have it all."""
+    now = house.clock()
+    found = plans.load(plan_id, house.plans, now=now)
+    with shown("applied") as watch:
+        started = house.plans / f"{found.id}.started"
+        resumed = started.exists()
+        started.touch()
+
+        def progress(done: int, total: int) -> None:
+            watch("rules", f"{done} of {total} people", Counter(items=CHUNK if done < total else total % CHUNK))
+
+        try:
+            counts = plans.apply(
+                house.store, house.desk, found, now=now, approve=approve, resumed=resumed, progress=progress
+            )
+        except plans.PlanRefused:
+            if not resumed:
+                started.unlink()
+            raise
+        scheduler.drain(house, pull=False, watch=watch)
+    with house.store.reading() as tx:
+        outbox = tx.outbox.counts()
+    return counts + Counter({f"actions {state}": count for state, count in outbox.items()})
+
+
+CHUNK = plans.CHUNK
+
+
+@click.command()
+@click.argument("delivery", type=int, required=False)
+@click.option("--dead", is_flag=True, help="Try dead letters again instead of reading parked items again.")
+@click.pass_obj
+def replay(path: Path, delivery: int | None, dead: bool) -> None:
+    """Read parked deliveries again after a fix (one DELIVERY, or all of them); or, with --dead, retry dead letters."""
+    with opened(path, os.environ) as house:
+        now = house.clock()
+        if dead:
+            rows = [it.row for it in _dead(house)] if delivery is None else [delivery]
+            count = house.store.write(lambda tx: tx.outbox.retry(rows, now=now))
+            scheduler.drain(house, pull=False)
+            say(f"{plural(count, 'dead letter')} tried again; {len(_dead(house))} dead now")
+            return
+        with house.store.reading() as tx:
+            parked = {it.delivery for it in tx.inbox.parked()} if delivery is None else {delivery}
+        count = house.store.write(lambda tx: tx.inbox.reopen(sorted(parked)))
+        scheduler.drain(house, pull=False)
+        with house.store.reading() as tx:
+            left = len({it.delivery for it in tx.inbox.parked()})
+        say(f"{plural(count, 'delivery', 'deliveries')} read again; {left} parked now")
+
+
+def _dead(house: House) -> list[Queued]:
+    with house.store.reading() as tx:
+        return tx.outbox.in_state("dead")
+
+
+@click.command()
+@click.option("--port", type=int, help="Instead of serve.port in the settings.")
+@click.pass_obj
+def serve(path: Path, port: int | None) -> None:
+    """Run it all: take webhooks, pull on schedule, judge, send. Stops cleanly on Ctrl-C and SIGTERM."""
+    with opened(path, os.environ) as house:
+        running = scheduler.Running(house)
+        running.start()
+        try:
+            log.info("serving", host=house.settings.host, port=port or house.settings.port, accounts=list(house.accounts),
+                     rules=house.rules.hash[:8])  # fmt: skip
+            app = application(house.store, house.accounts, now=house.clock, wake=running.wake)
+            answer(app, house.settings.host, port or house.settings.port)
+        finally:
+            running.stop()
+            log.info("stopped", threads=threading.active_count())
+
+
+COMMANDS = (sync, plan, apply, replay, serve)
