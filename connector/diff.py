@@ -156,7 +156,7 @@ def _left_behind(situation: Situation, rows: Iterable[Owned]) -> list[Change]:
     """Rows on records that are no longer this person's place: an old address is let go of, a lost record forgotten."""
     return [
         Change(
-            kind="remove" if row.kind == "pool" and row.state == "ours" else "disown",
+            kind="remove" if row.kind == "pool" and row.state in ("ours", "adding") else "disown",
             person=situation.person,
             subject=Ref(row.account, "member" if row.kind == "pool" else "candidate", row.subject),
             what="pool" if row.kind == "pool" else "tag",

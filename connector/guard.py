@@ -91,7 +91,17 @@ class Guard:
     # the checks, one question each
 
     def _opted_out(self, case: Case) -> Held | None:
+        """Also when the address alone objected: a person may have parted from it since."""
+        subject = case.queued.action.subject
+        if subject is not None and case.tx.ledger.suppressions([f"e:{subject.id}"]):
+            return Held("opted out")
         return Held("opted out") if case.facts.get("unsubscribed") is not False else None
+
+    def _at_their_address(self, case: Case) -> Held | None:
+        subject, person = case.queued.action.subject, case.queued.person or 0
+        if subject is not None and subject.kind == "member" and subject.id not in case.tx.mirror.addresses(person):
+            return Held("the address is not theirs any more")
+        return None
 
     def _consents(self, case: Case) -> Held | None:
         expires = case.facts.get("consent.expires")
@@ -149,7 +159,7 @@ class Guard:
 
 
 Check = Callable[[Guard, Case], Held | None]
-_MAIL: tuple[Check, ...] = (Guard._opted_out, Guard._consents, Guard._everything)
+_MAIL: tuple[Check, ...] = (Guard._opted_out, Guard._at_their_address, Guard._consents, Guard._everything)
 #: Purpose → what is asked. None: it reaches no candidate, or only takes something away. Empty: only that they exist.
 _CHECKS: Mapping[str, tuple[Check, ...] | None] = {
     KEEP: (),
@@ -161,6 +171,9 @@ _CHECKS: Mapping[str, tuple[Check, ...] | None] = {
     NOTICE: None,
     OPT_OUT: None,
 }  # fmt: skip
+
+#: Purposes through which a candidate is reached, or put where they can be.
+REACHING = frozenset({MEMBER, SERVICE, MARKETING})
 
 
 @functools.cache

@@ -72,7 +72,12 @@ def _settle(tx: Tx, readings: Sequence[_Read], *, now: datetime) -> Counter[str]
         counts["records"] += len(reading.records)
         counts["parked"] += len(reading.spoiled)
         learn(tx, reading.records, source=delivery.account, now=now)
-        applied = tx.records.apply(reading.records, received_at=delivery.received_at, seen=_walk(delivery.id))
+        applied = tx.records.apply(
+            reading.records,
+            received_at=delivery.received_at,
+            seen=_walk(delivery.id),
+            listed=delivery.stream is not None,
+        )
         counts["changed"] += applied.changed
         if any(ref.kind in SOILING for ref in applied.reference):
             tx.records.soil_account(delivery.account)

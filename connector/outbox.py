@@ -13,7 +13,7 @@ from connector.adapter import Pushes
 from connector.clock import unstamp
 from connector.errors import KeepwarmError, RateLimited, Refused, Retry, Suppressed, Unauthorized, Unsupported
 from connector.flow import Failure, Receipt, Verb
-from connector.guard import Guard
+from connector.guard import REACHING, Guard
 from connector.store import Sqlite, Tx
 from connector.store.ledger import Suppression
 from connector.store.outbox import Queued
@@ -81,6 +81,11 @@ def _claim(tx: Tx, account: Account, guard: Guard, *, token: int, now: datetime)
         for queued in found:
             tx.outbox.postpone(queued.row, until=now + PAUSE, why="paused: the platform refuses this")
         return [], counts
+    if not tx.records.caught_up():
+        # an objection may be among what came in: nobody is written to before it was looked at
+        found = [it for it in found if it.purpose not in REACHING]
+        if not found:
+            return [], counts
     room = account.declaration.verbs.get(found[0].action.verb, 1)
     allowed: list[Queued] = []
     for queued in found[: room if room > 1 else HANDFUL]:
@@ -218,5 +223,4 @@ def learn(tx: Tx, queued: Queued, reason: str, *, now: datetime) -> None:
             )
         ]
     )
-    for person in tx.mirror.by_address(subject.id):
-        tx.records.soil(tx.mirror.candidates(person))
+    tx.records.soil_addresses([subject.id])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from connector.applications import Holdings, furthest_stage
@@ -70,6 +70,8 @@ def _regroup(tx: Tx, dirty: Sequence[tuple[str, str]], lens: Lens) -> list[int]:
         if winner != id_:
             if (before := tx.mirror.person_of(account, id_)) is not None:
                 touched.add(before)
+            tx.mirror.succeed(account, id_, winner)
+            tx.outbox.succeed(account, id_, winner)
             tx.mirror.unassign([(account, id_)])
         record = tx.records.get(Ref(account, "candidate", winner))
         if isinstance(record, Candidate) and not record.anonymised:
@@ -141,9 +143,34 @@ def _build(tx: Tx, people: Sequence[int], lens: Lens, *, now: datetime) -> int:
             continue
         images.append(image(person, held, lens.words))
         _ask_for_evidence(tx, held, lens, now=now)
+        if held.suppressed:
+            _spread(tx, person, lens)
     tx.mirror.put(images)
     tx.mirror.end_consents(now)
     return len(images)
+
+
+def _spread(tx: Tx, person: int, lens: Lens) -> None:
+    """An objection stays with every record and address of whoever made it, should they part later. The stricter stands."""
+    addresses = tx.mirror.known_addresses(person)
+    identities = identities_of(addresses, _records_of(tx, person))
+    held = tx.ledger.suppressions(identities)
+    known = {it.identity for it in held}
+    shared = {f"e:{address}" for address in tx.mirror.shared(addresses, by_more_than=lens.shared_address)}
+    tx.ledger.suppress(
+        replace(held[0], identity=identity, source="inherited")
+        for identity in identities
+        if identity not in known and identity not in shared
+    )
+
+
+def _records_of(tx: Tx, person: int) -> list[tuple[str, str]]:
+    """The candidate records of a person, and those that were merged into them."""
+    return [
+        (account, known)
+        for account, id_ in tx.mirror.candidates(person)
+        for known in (id_, *tx.records.loser_ids(account, "candidate", id_))
+    ]
 
 
 def _part(tx: Tx, person: int, *, now: datetime) -> None:
@@ -182,7 +209,7 @@ def _holdings(tx: Tx, people: Sequence[int]) -> dict[int, Holdings | None]:
             continue
         addresses = sorted({address for it in candidates[person] for address in it.emails})
         members = [it for it in tx.records.by_address(addresses) if isinstance(it, Member)] if addresses else []
-        identities = identities_of(addresses, refs[person])
+        identities = identities_of(tx.mirror.known_addresses(person), _records_of(tx, person))
         found[person] = Holdings(
             candidates=candidates[person],
             applications=applications[person],

@@ -187,7 +187,8 @@ def each(items: Iterable[Raw], read: Callable[[Raw], Iterable[R]]) -> tuple[list
     spoiled: list[Spoiled] = []
     for item in items:
         try:
-            good.extend(read(item))
+            # whole or not at all: a reader that fails half-way leaves nothing behind
+            good.extend(list(read(item)))
         except Malformed as error:
             spoiled.append(Spoiled(error.path, error.wanted, error.came))
     return good, spoiled

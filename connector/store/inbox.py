@@ -66,7 +66,7 @@ class Inbox:
         )
         return cursor.rowcount
 
-    def waiting(self, limit: int, *, accounts: Iterable[str] | None = None) -> list[Kept]:
+    def waiting(self, limit: int) -> list[Kept]:
         """Those not read yet, oldest first."""
         rows = self._db.execute(f"{_SELECT} where state = 'new' order by id limit ?", (limit,))
         return [_kept(row) for row in rows]

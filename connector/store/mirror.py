@@ -81,17 +81,36 @@ class Mirror:
         return {row[0]: row[1] for row in rows}
 
     def link(self, account: str, candidate: str, keys: Iterable[str]) -> None:
-        """Say by which keys this candidate record can be known to be the same person as another."""
-        self._db.execute("delete from links where account = ? and id = ?", (account, candidate))
+        """Say by which keys this candidate record can be known to be the same person as another.
+
+        Addresses it had before stay under `o:`: they say nothing of who is who, but an objection made from one counts."""
+        self._retire(account, candidate, candidate)
+        self._db.execute("delete from links where account = ? and id = ? and key not like 'o:%'", (account, candidate))
         self._db.executemany(
             "insert into links (key, account, id) values (?, ?, ?)", [(key, account, candidate) for key in set(keys)]
         )
+
+    def _retire(self, account: str, candidate: str, into: str) -> None:
+        self._db.execute(
+            "insert or ignore into links (key, account, id) select 'o' || substr(key, 2), account, ? from links"
+            " where account = ? and id = ? and key not like 'g:%'",
+            (into, account, candidate),
+        )
+
+    def succeed(self, account: str, loser: str, winner: str) -> None:
+        """A platform made two records one: what we know of the lost one by address and keep on it is the other's."""
+        self._retire(account, loser, winner)
+        self._db.execute(
+            "update or ignore owned set subject = ? where account = ? and subject = ? and kind = 'tag'",
+            (winner, account, loser),
+        )
+        self._db.execute("delete from owned where account = ? and subject = ? and kind = 'tag'", (account, loser))
 
     def linked(self, account: str, candidate: str, *, at_most: int) -> list[tuple[str, str]]:
         """Candidate records that share a key with this one; a key that more than `at_most` share says nothing."""
         rows = self._db.execute(
             "select distinct other.account, other.id from links mine join links other on other.key = mine.key"
-            " where mine.account = ? and mine.id = ?"
+            " where mine.account = ? and mine.id = ? and mine.key not like 'o:%'"
             " and (mine.key like 'g:%' or (select count(*) from links l where l.key = mine.key) <= ?)",
             (account, candidate, at_most),
         )
@@ -261,6 +280,25 @@ class Mirror:
             (person,),
         )
         return [row[0] for row in rows]
+
+    def known_addresses(self, person: int) -> list[str]:
+        """Every address their records have or had: an objection made from any of them is theirs."""
+        rows = self._db.execute(
+            "select distinct substr(l.key, 3) from candidates c join links l on l.account = c.account and l.id = c.id"
+            " where c.person = ? and l.key not like 'g:%' order by 1",
+            (person,),
+        )
+        return [row[0] for row in rows]
+
+    def shared(self, addresses: Iterable[str], *, by_more_than: int) -> set[str]:
+        """Those that so many records have that they say nothing of who is who."""
+        keys = msgspec.json.encode([f"e:{address}" for address in addresses]).decode()
+        rows = self._db.execute(
+            "select substr(key, 3) from links where key in (select value from json_each(?))"
+            " group by key having count(*) > ?",
+            (keys, by_more_than),
+        )
+        return {row[0] for row in rows}
 
     def find(self, words: str, *, limit: int = 20) -> list[Found]:
         """Everyone whose text has all these words (the last one may be unfinished), best first."""

@@ -196,6 +196,14 @@ class Outbox:
             if done:
                 self.cancel_followers(row, now=now)
 
+    def succeed(self, account: str, loser: str, winner: str) -> None:
+        """The platform made two candidate records one: what waits for the lost one goes to the other."""
+        before, after = (_json(Ref(account, "candidate", id_)) for id_ in (loser, winner))
+        self._db.execute(
+            "update outbox set subject = ? where account = ? and subject = ? and state in ('pending', 'held')",
+            (after, account, before),
+        )
+
     def postpone(self, row: int, *, until: datetime, why: str) -> None:
         """The guard says: not now."""
         self._db.execute(

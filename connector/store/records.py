@@ -48,8 +48,12 @@ class Records:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
 
-    def apply(self, records: Sequence[AnyRecord], *, received_at: datetime, seen: int = 0) -> Applied:
-        """Store what is newer than what is held. `seen` marks them as listed by that run."""
+    def apply(
+        self, records: Sequence[AnyRecord], *, received_at: datetime, seen: int = 0, listed: bool = False
+    ) -> Applied:
+        """Store what is newer than what is held. `seen` marks them as listed by that run.
+
+        `listed`: the platform itself showed them when the call began, so what was said to be gone before is not."""
         received = stamp(received_at)
         newest: dict[Ref, tuple[str, AnyRecord]] = {}
         for record in records:
@@ -59,7 +63,7 @@ class Records:
             held = newest.get(record.ref)
             if held is None or version >= held[0]:
                 newest[record.ref] = (version, record)
-        changed = self._newer(newest, received)
+        changed = self._newer(newest, received, listed=listed)
         self._write(changed, received)
         if seen:  # after they were written, for most of a first walk are new
             self._db.executemany(
@@ -68,32 +72,48 @@ class Records:
             )
         return self._dirty([record for _, record, _ in changed])
 
-    def _newer(self, newest: dict[Ref, tuple[str, AnyRecord]], received: str) -> list[tuple[str, AnyRecord, str]]:
+    def _newer(
+        self, newest: dict[Ref, tuple[str, AnyRecord]], received: str, *, listed: bool
+    ) -> list[tuple[str, AnyRecord, str]]:
         """(version, record, body) of those that differ from what is held and are not older.
 
         Of two that the platform dates alike, the one that was asked for later is the newer."""
         by_kind: dict[tuple[str, str], list[str]] = defaultdict(list)
         for ref in newest:
             by_kind[ref.account, ref.kind].append(ref.id)
-        held: dict[tuple[str, str, str], tuple[str, str, str]] = {}
+        held: dict[tuple[str, str, str], tuple[str, str, str, bool]] = {}
         for (account, kind), ids in by_kind.items():
             rows = self._db.execute(
-                "select id, version, received_at, body from records where account = ? and kind = ?"
+                "select id, version, received_at, body, gone from records where account = ? and kind = ?"
                 " and id in (select value from json_each(?))",
                 (account, kind, _ENCODER.encode(ids).decode()),
             )
-            held.update({(account, kind, row[0]): (row[1], row[2], row[3]) for row in rows})
+            held.update({(account, kind, row[0]): (row[1], row[2], row[3], bool(row[4])) for row in rows})
         changed, confirmed = [], []
         for ref, (version, record) in newest.items():
             body = _ENCODER.encode(record).decode()
             before = held.get((ref.account, ref.kind, ref.id))
-            if before is None or (body != before[2] and (version, received) >= before[:2]):
+            alive = listed and not isinstance(record, Gone | Merged)
+            returned = before is not None and before[3] and alive and received > before[0]
+            if before is None or returned or (body != before[2] and (version, received) >= before[:2]):
                 changed.append((version, record, body))
             elif body == before[2] and version > before[0]:
                 confirmed.append((version, ref.account, ref.kind, ref.id))
+            elif body != before[2] and isinstance(record, Candidate):
+                self._remember(record)
         # undated records: what was seen to be so still was not outdated by what came in between
         self._db.executemany("update records set version = ? where account = ? and kind = ? and id = ?", confirmed)
         return changed
+
+    def _remember(self, outdated: Candidate) -> None:
+        """What comes late still tells of an address they once had, and somebody may have objected from it."""
+        ref = outdated.ref
+        found = self._db.executemany(
+            "insert or ignore into links (key, account, id) values (?, ?, ?)",
+            [(f"o:{address}", ref.account, ref.id) for address in outdated.emails],
+        )
+        if found.rowcount > 0:
+            self.soil([(ref.account, ref.id)])
 
     def _write(self, changed: Sequence[tuple[str, AnyRecord, str]], received: str) -> None:
         self._db.executemany(
@@ -145,7 +165,7 @@ class Records:
         for account, ids in orphans.items():
             dirty.update((account, found) for found in self._candidates_of(account, ids))
         self.soil(dirty)
-        self._soil_addresses(addresses)
+        self.soil_addresses(addresses)
         reference = tuple(it.ref for it in changed if it.ref.kind in REFERENCE)
         return Applied(len(changed), frozenset(addresses), reference)
 
@@ -160,10 +180,11 @@ class Records:
     def soil_everyone(self) -> None:
         self._db.execute("insert or ignore into dirty select account, id from candidates")
 
-    def _soil_addresses(self, addresses: Iterable[str]) -> None:
+    def soil_addresses(self, addresses: Iterable[str]) -> None:
+        """Whoever has or had one of these."""
         self._db.executemany(
-            "insert or ignore into dirty select account, id from links where key = ?",
-            [(f"e:{address}",) for address in addresses],
+            "insert or ignore into dirty select account, id from links where key in (?, ?)",
+            [(f"e:{address}", f"o:{address}") for address in addresses],
         )
 
     def _applications_of(self, ref: Ref) -> list[str]:
@@ -187,6 +208,11 @@ class Records:
 
     def dirty_count(self) -> int:
         return int(self._db.execute("select count(*) from dirty").fetchone()[0])
+
+    def caught_up(self) -> bool:
+        """Has all that came in been read, and every image built that it touched."""
+        waits = "exists (select 1 from deliveries where state = 'new') or exists (select 1 from dirty)"
+        return not self._db.execute(f"select {waits}").fetchone()[0]
 
     def clean(self, candidates: Iterable[tuple[str, str]]) -> None:
         self._db.executemany("delete from dirty where account = ? and id = ?", candidates)

@@ -167,6 +167,8 @@ class Sqlite:
         try:
             db = Database(connect(self.path, read_only=False))
             migrations.apply(db)
+            # the lock is ours, so whoever held a lane of this file is dead and need not be waited for
+            db.execute("update leases set holder = '', until = ''")
             tx = Tx(db)
         except BaseException as error:  # noqa: BLE001  handed to whoever opens the store
             started.set_exception(error)

@@ -1,0 +1,220 @@
+"""Whatever order things are told in: nobody who objected is written to, subscribed, or acted upon as if they agreed.
+
+What must not be is kept here by a model of its own, which only knows what it told and what was read before each claim.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from connector.errors import Retry, Suppressed
+from connector.flow import Action, Verb
+from connector.model import (
+    AnyRecord,
+    Candidate,
+    Engagement,
+    EngagementKind,
+    Gone,
+    MemberStatus,
+    Merged,
+    Ref,
+    Status,
+)
+
+if TYPE_CHECKING:
+    from tests.conftest import Cast, Home
+
+Build = Callable[..., "Home"]
+ADDRESSES = ("a@example.org", "b@example.org", "c@example.org")
+RECORDS = (("ats", "1"), ("ats", "2"), ("other", "3"))
+REACHING = frozenset({Verb.UPSERT_MEMBER, Verb.SEND_EVENT, Verb.START_JOURNEY})
+
+
+def reaches(action: Action) -> bool:
+    on_member = action.subject is not None and action.subject.kind == "member"
+    return action.verb in REACHING or (action.verb is Verb.ADD_TAG and on_member)
+
+
+@dataclass(slots=True)
+class Model:
+    """What was told and read: who holds which address now, who ever did, and which addresses and records objected."""
+
+    told: list[AnyRecord] = field(default_factory=list)
+    held: dict[Ref, Candidate] = field(default_factory=dict)
+    gone: set[Ref] = field(default_factory=set)
+    ever: dict[Ref, set[str]] = field(default_factory=dict)
+    addresses: set[str] = field(default_factory=set)
+    records: set[Ref] = field(default_factory=set)
+
+    def read(self) -> None:
+        """All that was told is known now."""
+        for record in self.told:
+            if isinstance(record, Candidate):
+                self._candidate(record)
+            elif isinstance(record, Merged):
+                self._merged(record)
+            elif isinstance(record, Gone):
+                self.gone.add(record.ref)
+            elif getattr(record, "status", None) in (MemberStatus.UNSUBSCRIBED, MemberStatus.CLEANED, MemberStatus.COMPLAINED):
+                self.addresses.add(record.email)  # type: ignore[union-attr]
+            elif isinstance(record, Engagement):
+                self.addresses.add(record.email)
+        self.told.clear()
+
+    def _candidate(self, record: Candidate) -> None:
+        before = self.held.get(record.ref)
+        self.ever.setdefault(record.ref, set()).update(record.emails)
+        assert record.updated_at is not None
+        if before is None or record.updated_at >= (before.updated_at or record.updated_at):
+            self.held[record.ref] = record
+
+    def _merged(self, record: Merged) -> None:
+        self.gone.add(record.ref)
+        self.ever.setdefault(record.into, set()).update(self.ever.get(record.ref, ()))
+        if record.ref in self.records:
+            self.records.add(record.into)
+
+    def settled(self) -> None:
+        """People are put together: an objection of one record is one of all that are the same person."""
+        self.read()
+        living = [record for ref, record in self.held.items() if ref not in self.gone]
+        while True:
+            objecting = {
+                record.ref for record in living if record.ref in self.records or self.ever[record.ref] & self.addresses
+            }
+            theirs = {address for record in living if record.ref in objecting for address in record.emails}
+            grown = objecting | {record.ref for record in living if theirs & set(record.emails)}
+            if grown <= self.records:
+                return
+            self.records |= grown
+
+    def objected(self, address: str) -> bool:
+        said_no = any(
+            record.contact_allowed is False and address in record.emails
+            for ref, record in self.held.items()
+            if ref not in self.gone
+        )
+        holders = {ref for ref, record in self.held.items() if address in record.emails and ref not in self.gone}
+        return address in self.addresses or bool(holders & self.records) or said_no
+
+    def agreed(self, address: str) -> bool:
+        """Somebody who is, as far as anyone knows, the same person as who has this address said yes."""
+        return any(record.contact_allowed for ref, record in self.held.items() if ref not in self.gone)
+
+
+moments = st.integers(0, 12).map(lambda days: timedelta(days=days))
+step = st.one_of(
+    st.tuples(st.just("candidate"), st.sampled_from(RECORDS), st.sets(st.sampled_from(ADDRESSES), max_size=2), st.sampled_from([True, True, True, None, False]), moments),
+    st.tuples(st.just("run"), st.sampled_from(RECORDS), st.sampled_from([Status.REJECTED, Status.REJECTED, Status.ACTIVE, Status.HIRED]), moments),
+    st.tuples(st.just("member"), st.sampled_from(ADDRESSES), st.sampled_from(list(MemberStatus)), moments),
+    st.tuples(st.just("left"), st.sampled_from(ADDRESSES), st.sampled_from([EngagementKind.UNSUBSCRIBED, EngagementKind.COMPLAINED]), moments),
+    st.tuples(st.just("merge"), moments),
+    st.tuples(st.just("gone"), st.sampled_from(RECORDS), moments),
+    st.tuples(st.just("read")),
+    st.tuples(st.just("settle")),
+    st.tuples(st.just("push")),
+    st.tuples(st.just("push")),
+    st.tuples(st.just("days"), st.integers(1, 100)),
+    st.tuples(st.just("refuse"), st.sampled_from(["retry", "suppressed", ""])),
+)  # fmt: skip
+
+
+def record_of(cast: Cast, one: tuple[Any, ...], home: Home) -> AnyRecord | None:
+    start = home.now - timedelta(days=12)
+    match one:
+        case ("candidate", (account, id_), emails, allowed, ago):
+            return cast.candidate(id_, *sorted(emails), account=account, at=start + ago, contact_allowed=allowed)
+        case ("run", (account, id_), status, ago):
+            then = start + ago - timedelta(days=60)
+            return cast.application(f"{id_}-run", id_, status, account=account, at=start + ago, decided_at=then, applied_at=then)  # fmt: skip
+        case ("member", address, status, ago):
+            return cast.member(address, status, at=start + ago)
+        case ("left", address, kind, ago):
+            at = start + ago
+            return Engagement(ref=Ref("mailer", "engagement", f"{address}{kind}{at}"), email=address, kind=kind, at=at)
+        case ("merge", ago):
+            return Merged(ref=Ref("ats", "candidate", "2"), into=Ref("ats", "candidate", "1"), at=start + ago)
+        case ("gone", (account, id_), ago):
+            return Gone(ref=Ref(account, "candidate", id_), at=start + ago)
+    return None
+
+
+@contextmanager
+def lived_in(build: type[Home]) -> Iterator[Home]:
+    with tempfile.TemporaryDirectory() as folder:
+        home = build(Path(folder))
+        try:
+            yield home
+        finally:
+            home.close()
+
+
+def play(home: Home, cast: Cast, steps: list[tuple[Any, ...]], model: Model, *, live_at: int) -> None:
+    for number, one in enumerate(steps):
+        if number == live_at:
+            home.settle()
+            model.settled()
+            home.apply()
+        if record := record_of(cast, one, home):
+            model.told.append(record)
+            home.keep(record.ref.account, record)
+        match one:
+            case ("read",):
+                home.read()
+                model.read()
+            case ("settle",):
+                home.settle()
+                model.settled()
+            case ("push",):
+                home.push()
+            case ("days", days):
+                home.now += timedelta(days=days)
+            case ("refuse", how):
+                refusing(home, how)
+
+
+def refusing(home: Home, how: str) -> None:
+    errors = {"retry": Retry("no answer", in_doubt=True), "suppressed": Suppressed("no", reason="unsubscribed")}
+    error = errors.get(how)
+    home.platforms["mailer"].refuse = lambda action: error if reaches(action) else None
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(step, min_size=4, max_size=30), live_at=st.integers(0, 3))
+def test_no_order_of_events_reaches_anyone_who_objected_before_the_claim(
+    home_class: type[Home], cast: Cast, steps: list[tuple[Any, ...]], live_at: int
+) -> None:
+    model = Model()
+
+    def look(action: Action) -> None:
+        if reaches(action):
+            assert action.subject is not None
+            assert not model.objected(action.subject.id), (action.verb, action.subject.id)
+            assert model.agreed(action.subject.id), (action.verb, action.subject.id)
+
+    with lived_in(home_class) as home:
+        home.platforms["mailer"].watch = look
+        people = [*cast.runner_up("1", ADDRESSES[0]), *cast.runner_up("3", ADDRESSES[1], account="other")]
+        model.told += people
+        for record in people:
+            home.keep(record.ref.account, record)
+        play(home, cast, steps, model, live_at=live_at)
+        home.settle()
+        model.settled()
+        home.push()
+
+
+def test_the_model_sees_people_who_did_not_object_being_written_to(home: Home, cast: Cast) -> None:
+    """Else the property above would hold of a house that does nothing."""
+    home.tell("ats", *cast.runner_up("1", "a@example.org"))
+    home.live()
+    assert {Verb.UPSERT_MEMBER, Verb.SEND_EVENT, Verb.ADD_TAG} <= {it.verb for it in home.platforms["mailer"].took}
