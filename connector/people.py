@@ -202,20 +202,20 @@ def _holdings(tx: Tx, people: Sequence[int]) -> dict[int, Holdings | None]:
     our_tags = frozenset((it.account, it.subject, it.key) for it in owned if it.state in ("ours", "adding", "removing"))
     writes = tx.outbox.written(people)
     employees = frozenset(ref for it in tx.records.users() if isinstance(it, User) for ref in it.candidates)
+    members = _members(tx, [address for them in candidates.values() for it in them for address in it.emails])
     found: dict[int, Holdings | None] = {}
     for person in people:
         if not candidates[person]:
             found[person] = None
             continue
         addresses = sorted({address for it in candidates[person] for address in it.emails})
-        members = [it for it in tx.records.by_address(addresses) if isinstance(it, Member)] if addresses else []
         identities = identities_of(tx.mirror.known_addresses(person), _records_of(tx, person))
         found[person] = Holdings(
             candidates=candidates[person],
             applications=applications[person],
             details={it.ref: details.get(it.ref, ()) for it in applications[person]},
             touches=touches[person],
-            members=members,
+            members=[member for address in addresses for member in members.get(address, ())],
             reference=reference,
             employees=employees,
             suppressed=bool(tx.ledger.suppressions(identities)),
@@ -223,6 +223,14 @@ def _holdings(tx: Tx, people: Sequence[int]) -> dict[int, Holdings | None]:
             our_tags=our_tags,
             our_writes=writes.get(person, ()),
         )
+    return found
+
+
+def _members(tx: Tx, addresses: Iterable[str]) -> dict[str, list[Member]]:
+    found: dict[str, list[Member]] = defaultdict(list)
+    for it in tx.records.by_address(sorted(set(addresses))):
+        if isinstance(it, Member):
+            found[it.email].append(it)
     return found
 
 

@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from connector.contract.folder import Folder
+from connector.contract.spoil import spoiled
 from connector.contract.suite import promises
 
 EXAMPLE = Path(__file__).parent / "contract_example"
@@ -79,6 +80,89 @@ def test_a_signature_over_part_of_the_body_is_caught(tmp_path: Path) -> None:
         made = hmac.new(b"hook-secret-0001", (webhook / "body.raw").read_bytes()[:20], hashlib.sha256).hexdigest()
         rewrite(webhook / "delivery.json", functools.partial(sign, made))
     assert "bit flipped in byte 21" in complaint(folder, "a_forged_delivery_is_refused")
+
+
+SIGNED_FIELDS = """
+        try:
+            body = Raw.parse(delivery.body)
+            sent, said = body["signature"].text(), body["token"].text()
+        except Malformed:
+            raise BadSignature("acme: no signature") from None
+        for secret in filter(None, secrets):
+            want = hmac.new(secret.encode(), said.encode(), hashlib.sha256).hexdigest()
+            if hmac.compare_digest(sent.encode(), want.encode()):
+                return
+        raise BadSignature("acme: no secret of ours made this signature")
+"""
+SECRET_PATH = """
+        for secret in filter(None, secrets):
+            if hmac.compare_digest(delivery.tail.encode(), secret.encode()):
+                return
+        raise BadSignature("acme: no secret of ours is in the path")
+"""
+
+
+def verifying(folder: Path, way: str) -> None:
+    """Let the invented platform sign in another way."""
+    file = folder / "adapter.py"
+    source = file.read_text(encoding="utf-8").replace("import BadSignature,", "import BadSignature, Malformed,")
+    head, _, rest = source.partition('        sent = delivery.headers.get("x-acme-signature"')
+    tail = rest[rest.index("    def identify") :]
+    file.write_text(f"{head}{way[1:]}\n{tail}", encoding="utf-8")
+
+
+VERIFIES = ("a_good_delivery_verifies", "a_forged_delivery_is_refused", "a_garbled_delivery_raises_nothing_else")
+
+
+def test_signatures_inside_the_body_are_judged_field_by_field(tmp_path: Path) -> None:
+    folder = copied(tmp_path)
+    verifying(folder, SIGNED_FIELDS)
+    shutil.rmtree(folder / "fixtures" / "webhook" / "opened")
+    ping = folder / "fixtures" / "webhook" / "ping"
+    made = hmac.new(b"hook-secret-0001", b"t-1", hashlib.sha256).hexdigest()
+    (ping / "body.raw").write_text(json.dumps({"event": "ping", "token": "t-1", "signature": made}), encoding="utf-8")
+    signs = {"signs": "fields", "signed": ["$.signature", "$.token"], "headers": {}}
+    rewrite(ping / "delivery.json", lambda said: said | signs)
+    assert [complaint(folder, check) for check in VERIFIES] == ["", "", ""]
+    rewrite(ping / "delivery.json", lambda said: said | {"signed": ["$.event"]})
+    assert "$.event" in complaint(folder, "a_forged_delivery_is_refused")
+    rewrite(ping / "delivery.json", lambda said: said | {"signed": []})
+    assert "`signed` lists" in complaint(folder, "a_forged_delivery_is_refused")
+
+
+def test_a_secret_in_the_path_is_judged_by_the_path(tmp_path: Path) -> None:
+    folder = copied(tmp_path)
+    verifying(folder, SECRET_PATH)
+    for webhook in (folder / "fixtures" / "webhook").iterdir():
+        rewrite(webhook / "delivery.json", lambda said: said | {"signs": "path", "tail": "hook-secret-0001"})
+    assert [complaint(folder, check) for check in VERIFIES] == ["", "", ""]
+    faulty = copied(tmp_path / "faulty")
+    verifying(
+        faulty,
+        SECRET_PATH.replace("hmac.compare_digest(delivery.tail.encode(), secret.encode())", "delivery.tail in secret"),
+    )
+    for webhook in (faulty / "fixtures" / "webhook").iterdir():
+        rewrite(webhook / "delivery.json", lambda said: said | {"signs": "path", "tail": "hook-secret-0001"})
+    assert "tail ''" in complaint(faulty, "a_forged_delivery_is_refused")
+
+
+def test_form_bodies_are_spoiled_pair_by_pair() -> None:
+    body = b"type=subscribe&data%5Bemail%5D=jane%40example.org"
+    made = list(spoiled(body, {"Content-Type": "application/x-www-form-urlencoded"}))
+    for wanted in (b"type=subscribe", b"type=&data%5Bemail%5D=jane%40example.org", b"type=subscribe&data%5Bemail%5D=x"):
+        assert wanted in made
+    assert list(spoiled(body, {"content-type": "application/json"})) == made[:10]
+
+
+def test_spoiled_bodies_are_the_same_each_time_and_not_too_many() -> None:
+    whole = {"data": [{f"field{n}": {"id": n, "name": "x"} for n in range(200)}], "next": None}
+    body = json.dumps(whole).encode()
+    made = list(spoiled(body))
+    assert made == list(spoiled(body))
+    assert 300 < len(made) < 700
+    assert json.dumps({"data": whole["data"]}).encode() in [
+        json.dumps(json.loads(each)).encode() for each in made[10:30]
+    ]
 
 
 def test_a_long_file_is_caught(tmp_path: Path) -> None:
@@ -160,6 +244,19 @@ def test_an_outside_author_runs_it_by_path(tmp_path: Path) -> None:
     bad = outside(tmp_path, str(folder), "-q")
     assert bad.returncode == 1
     assert "a_good_delivery_verifies" in bad.stdout
+
+
+def test_an_installed_package_is_found_by_its_entry_point(tmp_path: Path) -> None:
+    folder = copied(tmp_path)
+    told = tmp_path / "keepwarm_acme-1.0.dist-info"
+    told.mkdir()
+    (told / "METADATA").write_text("Metadata-Version: 2.1\nName: keepwarm-acme\nVersion: 1.0\n", encoding="utf-8")
+    (told / "entry_points.txt").write_text("[keepwarm.adapters]\nacme = acme.adapter:ADAPTER\n", encoding="utf-8")
+    for asked in ((), ("acme",)):
+        good = outside(tmp_path, *asked)
+        assert good.returncode == 0, good.stdout + good.stderr
+    edit(folder / "README.md", "## Scopes", "## Permissions")
+    assert "the_readme_says_what_bites" in outside(tmp_path).stdout
 
 
 def test_asking_for_nothing_that_exists_says_what_to_do(tmp_path: Path) -> None:

@@ -172,6 +172,20 @@ def test_an_answer_that_comes_after_its_window_does_not_open_it_again() -> None:
         assert clock.now >= second + 29
 
 
+def test_calls_under_way_are_taken_off_a_window_that_is_news() -> None:
+    clock = Clock()
+    pace = made(clock, WINDOWS)
+    clock.sleep(20)
+    later = {"x-limit": "50", "x-remaining": "3", "x-reset": str(int(clock.now) + 30)}
+    with pace:
+        pace.heed(later)
+        for _ in range(2):
+            with pace:
+                assert clock.now == START + 20
+        with pace:
+            assert clock.now >= START + 50
+
+
 def test_what_others_use_of_the_budget_is_heeded() -> None:
     clock = Clock()
     pace = made(clock, WINDOWS)

@@ -73,6 +73,8 @@ create table records (
     primary key (account, kind, id)
 ) strict, without rowid;
 create index records_parent on records (account, parent) where parent is not null;
+create index records_address on records (parent) where parent like 'email:%';
+create index records_user on records (kind) where kind = 'user';
 
 create table merges (
     account text not null,
