@@ -91,7 +91,7 @@ def application_row(it: Application, held: Holdings, words: Words) -> dict[str, 
         "applied": stamped(it.applied_at),
         "job": fold(str(it.job)) if it.job else None,
         "title": fold(job.title) if isinstance(job, Job) else None,
-        "function": _function(job, held, words),
+        "function": function_of(job, held.reference, words),
         "source": fold(source.name) if isinstance(source, Label) else None,
         "region": _job_region(job, held, words),
         "prospect": it.prospect,
@@ -151,11 +151,11 @@ def _verdicts(details: Sequence[AnyRecord], words: Words) -> tuple[float | None,
     return (round(sum(counted) / len(counted), 4) if counted else None), len(cards)
 
 
-def _function(job: AnyRecord | None, held: Holdings, words: Words) -> str | None:
+def function_of(job: AnyRecord | None, reference: Mapping[Ref, AnyRecord], words: Words) -> str | None:
     """From the department's name, else from a word in the title that the vocabulary knows."""
     if not isinstance(job, Job):
         return None
-    department = held.reference.get(job.department) if job.department else None
+    department = reference.get(job.department) if job.department else None
     name = department.name if isinstance(department, Label) else job.department_name
     stated = first(job.fields.get("function", ())) or name
     known = words.vocabulary.functions

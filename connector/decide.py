@@ -183,11 +183,13 @@ def over_limit(tx: Tx, bench: Bench, changes: Sequence[Change], *, now: datetime
     for (rule, _), count in tx.ledger.owned_counts().items():
         owned[rule] += count
     stopped = set()
+    shares = {rule.name: rule.max_changes for rule in bench.rules}
     kinds: tuple[tuple[Kind, ChangeLimit], ...] = (("add", bench.settings.add), ("remove", bench.settings.remove))
     for kind, limit in kinds:
         for rule, count in by_rule(changes, kind).items():
             done = tx.ledger.decided_since(rule, kind == "add", now - DAY)
-            if done + count > max(limit.always, owned[rule] * limit.share):
+            share = shares.get(rule) or limit.share
+            if done + count > max(limit.always, owned[rule] * share):
                 stopped.add(rule)
     return stopped
 

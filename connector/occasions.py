@@ -9,7 +9,7 @@ from datetime import datetime
 
 from connector import acts
 from connector.clock import stamp, unstamp
-from connector.court import Facts, Heard, hear
+from connector.court import Facts, Heard, hear, share
 from connector.decide import Bench, member_of
 from connector.flow import Verb
 from connector.model import Ref
@@ -127,13 +127,16 @@ def _may(rule: Rule, before: Mapping[str, datetime], occasion: Occasion, bench: 
 def _do(
     tx: Tx, bench: Bench, rule: Rule, person: int, facts: Facts, context: Context, occasion: Occasion, *, now: datetime
 ) -> int:
+    out = rule.hold_out is not None and share(person, rule.name, "hold_out") < rule.hold_out
     line = explain(rule, facts, context).deciding
     tx.ledger.decide([
         Decided(
             rule=rule.name, person=person, occasion=occasion.id, rule_hash=rule.hash, set_hash=bench.court.rules.hash,
-            clock=now, answer=True, line=line, mode="live",
+            clock=now, answer=True, line=line, mode="held_out" if out else "live",
         )
     ])  # fmt: skip
+    if out:
+        return 0
     return tx.outbox.put(_actions(tx, bench, rule, person, line, occasion, now=now), now=now)
 
 
@@ -151,7 +154,7 @@ def _actions(
     if rule.do.note_on_role:
         made += note(tx, bench, rule, person, f"{rule.why or rule.name} ({line})", occasion.id, now=now)
     if rule.do.event is not None:
-        made += _event(tx, bench, rule, person, occasion, now=now)
+        made += event(tx, bench, rule, person, occasion.id, now=now)
     return made
 
 
@@ -168,16 +171,17 @@ def note(tx: Tx, bench: Bench, rule: Rule, person: int, text: str, occasion: str
     return made
 
 
-def _event(tx: Tx, bench: Bench, rule: Rule, person: int, occasion: Occasion, *, now: datetime) -> list[Queued]:
+def event(tx: Tx, bench: Bench, rule: Rule, person: int, occasion: str, *, now: datetime) -> list[Queued]:
+    """The event, and the member it needs, in every audience that takes events."""
     profile = tx.mirror.profile(person)
-    event = rule.do.event if rule.do else None
-    if event is None or profile is None or profile.email is None:
+    named = rule.do.event if rule.do else None
+    if named is None or profile is None or profile.email is None:
         return []
     made: list[Queued] = []
     for account in bench.accounts.that_can(Verb.SEND_EVENT):
         member = member_of(tx, account.name, profile.email, person, rule=rule.name, now=now)
         sent = acts.send_event(
-            account.name, profile.email, event.name, dict(event.properties), occasion=f"{rule.name}:{occasion.id}:{person}",
+            account.name, profile.email, named.name, dict(named.properties), occasion=f"{rule.name}:{occasion}:{person}",
             rule=rule.name, purpose=acts.SERVICE, person=person, due_at=now, after=member.action.key, reaches_at=now,
         )  # fmt: skip
         made += [member, sent]

@@ -55,9 +55,13 @@ def settle(error: Exception, *, attempts: int, repeatable: bool, now: datetime) 
     raise error
 
 
-def send(store: Sqlite, account: Account, guard: Guard, *, token: int, now: Callable[[], datetime]) -> Counter[str]:
-    """Claim what is due for this account and push it. Empty: nothing is due. Only the holder of its lane calls this."""
-    claimed, counts = store.write(lambda tx: _claim(tx, account, guard, token=token, now=now()))
+def send(
+    store: Sqlite, account: Account, guard: Guard, *, token: int, now: Callable[[], datetime], urgent: bool = False
+) -> Counter[str]:
+    """Claim what is due for this account and push it. Empty: nothing is due. Only the holder of its lane calls this.
+
+    `urgent`: only opt-outs."""
+    claimed, counts = store.write(lambda tx: _claim(tx, account, guard, token=token, now=now(), urgent=urgent))
     if not claimed:
         return counts
     by_key = {it.action.key: it for it in claimed}
@@ -70,13 +74,15 @@ def send(store: Sqlite, account: Account, guard: Guard, *, token: int, now: Call
     return counts
 
 
-def _claim(tx: Tx, account: Account, guard: Guard, *, token: int, now: datetime) -> tuple[list[Queued], Counter[str]]:
+def _claim(
+    tx: Tx, account: Account, guard: Guard, *, token: int, now: datetime, urgent: bool
+) -> tuple[list[Queued], Counter[str]]:
     counts: Counter[str] = Counter()
     tx.outbox.rescue(account=account.name, now=now, doubtful=account.declaration.unrepeatable)
     paused = {it.scope for it in tx.schedule.pauses() if it.account == account.name and it.until > now}
     if "" in paused:
         return [], counts
-    found = tx.outbox.due(account.name, now=now, limit=HANDFUL * 4)
+    found = tx.outbox.due(account.name, now=now, limit=HANDFUL * 4, urgent=urgent)
     if not found or found[0].action.verb in paused:
         for queued in found:
             tx.outbox.postpone(queued.row, until=now + PAUSE, why="paused: the platform refuses this")

@@ -15,7 +15,7 @@ import msgspec
 
 from connector import judging, occasions
 from connector.cadence import Desk, upcoming
-from connector.court import Effect, Heard, hear, share
+from connector.court import Effect, Facts, Heard, hear, share
 from connector.decide import Bench, deleted_for_good, over_limit, situations
 from connector.diff import Change, Kind, diff
 from connector.errors import KeepwarmError
@@ -69,6 +69,8 @@ class CadencePlan(msgspec.Struct, frozen=True, kw_only=True):
     joining: int = 0
     held_out: int = 0
     due_in_a_week: int = 0
+    #: Set: more people join than may without somebody's word, so that applying needs `--approve CADENCE`.
+    limit: str = ""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,9 +109,9 @@ def make(store: Sqlite | ReadOnly, desk: Desk, *, now: datetime) -> Plan:
 class Pool:
     """The rule set over everyone, in one read: answers by SQL, then the same hearing and diff as for one person."""
 
-    def __init__(self, tx: Tx, bench: Bench, *, now: datetime) -> None:
+    def __init__(self, tx: Tx, bench: Bench, *, now: datetime, role: Facts | None = None) -> None:
         self._tx, self._bench, self._now = tx, bench, now
-        self._context = bench.court.context(now)
+        self._context = bench.court.context(now, role=role)
         #: rule → person → what it says; people for whom it is a plain no are absent
         self.heard: dict[str, dict[int, Heard]] = {}
         tx.db.conn.execute("drop table if exists temp.answers")
@@ -193,7 +195,7 @@ def _rule_plans(tx: Tx, bench: Bench, pool: Pool, changes: Sequence[Change], *, 
             adopt=counts["adopt"],
             veto=counts["veto"],
             held=_held(tx, bench, rule, yes, mine) if rule else {},
-            limit=_limit(bench, counts) if name in stopped and not new else "",
+            limit=_limit(bench, counts) if name in stopped and not new else _unexpected(rule, len(yes)),
             samples=tuple(_samples(tx, bench, rule, mine, now=now)) if rule else (),
         )
 
@@ -215,6 +217,12 @@ def _held(tx: Tx, bench: Bench, rule: Rule, yes: Sequence[int], changes: Sequenc
         - len(vetoed - mailable.keys()),
     }
     return {why: count for why, count in counts.items() if count > 0}
+
+
+def _unexpected(rule: Rule | None, matching: int) -> str:
+    if rule is None or rule.expected_size is None or rule.expected_size[0] <= matching <= rule.expected_size[1]:
+        return ""
+    return f"{matching} match, expected {rule.expected_size[0]} to {rule.expected_size[1]}"
 
 
 def _limit(bench: Bench, counts: Mapping[Kind, int]) -> str:
@@ -254,7 +262,14 @@ def _cadence_plan(tx: Tx, bench: Bench, pool: Pool, cadence: Cadence, *, now: da
         joining=len(joining),
         held_out=len(out),
         due_in_a_week=upcoming(enrolled, now=now, within=timedelta(days=7)).get(cadence.name, 0),
+        limit=_above(cadence, len(joining)),
     )
+
+
+def _above(cadence: Cadence, joining: int) -> str:
+    if cadence.approve is None or joining <= cadence.approve.above:
+        return ""
+    return f"{joining} people join, and more than {cadence.approve.above} need somebody's approval"
 
 
 # files
@@ -304,9 +319,10 @@ def apply(
     again = make(store, desk, now=now)
     if not resumed:
         check_fresh(plan, again)
-    tripped = [it.rule for it in again.rules if it.limit and it.rule not in approve]
+    limits = {it.rule: it.limit for it in again.rules} | {it.cadence: it.limit for it in again.cadences}
+    tripped = [name for name, limit in limits.items() if limit and name not in approve]
     if tripped:
-        listed = "; ".join(f"{it.rule}: {it.limit}" for it in again.rules if it.rule in tripped)
+        listed = "; ".join(f"{name}: {limits[name]}" for name in tripped)
         raise PlanRefused(
             f"over the limit of change, so nothing was written. {listed}. If that is right: --approve {tripped[0]}"
         )

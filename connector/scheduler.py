@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from connector import cadence, decide, inbox, judging, outbox, people, sync
+from connector import cadence, decide, inbox, judging, outbox, people, roles, sync
 from connector.accounts import Account
 from connector.errors import KeepwarmError, RateLimited, Retry, Unauthorized
 from connector.flow import Stream
@@ -89,15 +89,16 @@ class Lane:
         """Do the most urgent thing: opt-outs, then re-reads, then other writes, then pulls. False: nothing to do."""
         if not self._account.reachable or not self.hold() or self._token is None:
             return False
-        sent = outbox.send(
-            self._house.store, self._account, self._house.desk.guard, token=self._token, now=self._house.clock
-        )
-        if sent:
-            self._watch(self._account.name, "push", sent)
-            return True
-        if self._guarded("", self._reread):
+        if self._send(urgent=True) or self._guarded("", self._reread) or self._send(urgent=False):
             return True
         return pull and self._pull(full=full, streams=streams)
+
+    def _send(self, *, urgent: bool) -> bool:
+        house, token = self._house, self._token or 0
+        sent = outbox.send(house.store, self._account, house.desk.guard, token=token, now=house.clock, urgent=urgent)
+        if sent:
+            self._watch(self._account.name, "push", sent)
+        return bool(sent)
 
     def _reread(self) -> bool:
         counts = sync.reread(self._house.store, self._account, now=self._house.clock())
@@ -201,6 +202,7 @@ def drain(
             if pull:
                 list(pool.map(lambda lane: _walk(lane, full=full), lanes))
             total = settle(house, now=house.clock())
+            total += roles.watch(house.store, house.desk, now=house.clock())
             while any(pool.map(_exhaust, lanes)):
                 total += settle(house, now=house.clock())
         return total
@@ -272,6 +274,7 @@ class Running(threading.Thread):
         if self._ticked is None or now - self._ticked >= TICK or now < self._ticked:
             self._ticked = now
             self._safely("tick", lambda: bool(decide.tick(self._house.store, self._house.desk.bench, now=now)))
+            self._safely("roles", lambda: bool(roles.watch(self._house.store, self._house.desk, now=now)))
 
     def _lane(self, account: Account) -> None:
         lane = Lane(self._house, account)

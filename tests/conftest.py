@@ -281,7 +281,9 @@ class Cast:
         return Application(ref=Ref(account, "application", id_), candidate=ref, status=status, updated_at=at, **more)
 
     @staticmethod
-    def member(email: str, status: MemberStatus = MemberStatus.SUBSCRIBED, *, at: datetime = MONDAY, **more: Any) -> Member:
+    def member(
+        email: str, status: MemberStatus = MemberStatus.SUBSCRIBED, *, at: datetime = MONDAY, **more: Any
+    ) -> Member:
         return Member(ref=Ref("mailer", "member", email), email=email, status=status, updated_at=at, **more)
 
     def runner_up(self, id_: str, email: str, *, account: str = "ats", **more: Any) -> list[AnyRecord]:

@@ -18,7 +18,7 @@ SOURCES = {
     for file in sorted((ROOT / place).rglob("*.py"))
 }
 MOST_LINES = 300
-MOST_FUNCTION_LINES = 40
+MOST_FUNCTION_LINES = 45
 NOT_CODE = frozenset(
     {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
 )
@@ -163,7 +163,7 @@ def test_nothing_is_swallowed() -> None:
     ("check", "bad", "good"),
     [
         (too_long, "x = 1\n" * 301, "# why\n\nx = 1\n" * 300),
-        (long_functions, "def f():\n" + "    x = 1\n" * 40, "def f():\n" + "    x = 1\n" * 39),
+        (long_functions, "def f():\n" + "    x = 1\n" * 45, "def f():\n" + "    x = 1\n" * 39),
         (silent_modules, "import os", '"""What this one is for."""'),
         (clock_calls, "moment = datetime.now(UTC)", "moment = clock.now()"),
         (clock_calls, "def f(clock=time.time): ...", "def f(clock): ..."),

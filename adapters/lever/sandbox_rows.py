@@ -52,36 +52,42 @@ def opportunity(
     origin: str = "applied",
     consent: Row | None = None,
 ) -> Row:
-    show = f"https://hire.example.com/candidates/{id}"
+    person = {"name": name, "contact": contact, "emails": emails, "location": location, "opportunityLocation": location}
     return {
         "id": id,
-        "name": name,
-        "contact": contact,
-        "headline": "",
+        **person,
+        **blank(id),
         "stage": stage,
-        "confidentiality": "non-confidential",
-        "location": location,
-        "phones": [],
-        "emails": emails,
-        "links": [],
         "archived": archived,
         "tags": tags or [],
         "sources": [source],
         "stageChanges": [{"toStageId": to, "toStageIndex": index, "updatedAt": at} for to, index, at in changes],
         "origin": origin,
-        "sourcedBy": None,
         "owner": owner,
-        "followers": [],
         "applications": [fresh_id("application", id)],
         "createdAt": made,
         "updatedAt": touched,
         "lastInteractionAt": seen,
         "lastAdvancedAt": changes[-1][2],
-        "snoozedUntil": None,
-        "urls": {"list": "https://hire.example.com/candidates", "show": show},
-        "isAnonymized": False,
         "dataProtection": consent,
-        "opportunityLocation": location,
+    }
+
+
+def blank(id: str) -> Row:
+    """What every invented opportunity has alike."""
+    return {
+        "headline": "",
+        "confidentiality": "non-confidential",
+        "phones": [],
+        "links": [],
+        "sourcedBy": None,
+        "followers": [],
+        "snoozedUntil": None,
+        "urls": {
+            "list": "https://hire.example.com/candidates",
+            "show": f"https://hire.example.com/candidates/{id}",
+        },
+        "isAnonymized": False,
     }
 
 

@@ -135,6 +135,9 @@ def show(made: Plan, tx: Tx, settings: Settings) -> None:
             say(f"  {it.rule}: {count:,} held back: {why}")
         if it.limit:
             say(f"  {it.rule}: OVER ITS LIMIT ({it.limit}); `apply --approve {it.rule}` if that is right")
+    for cadence in made.cadences:
+        if cadence.limit:
+            say(f"  {cadence.cadence}: {cadence.limit}: `apply --approve {cadence.cadence}`")
     if made.cadences:
         say()
         table(

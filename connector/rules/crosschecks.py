@@ -20,7 +20,6 @@ def checked(entries: Sequence[AnyEntry], problems: list[Problem], warnings: list
     # A shadow rule changes nothing, so what it would keep is seen by other shadow rules only.
     shadows = {entry.name for entry in entries if entry.mode == "shadow"}
     linked = [_linked(entry, keepers, set() if entry.name in shadows else shadows) for entry in entries]
-    _subscription(linked, problems)
     _without_consent(linked, warnings)
     return _ordered(linked, problems)
 
@@ -60,19 +59,6 @@ def _linked(entry: AnyEntry, keepers: Keepers, unseen: set[str]) -> AnyEntry:
     made = replace(entry, **changes)
     names = {name for tree in made.trees for test in leaves(tree) for _, rules in test.keepers for name in rules}
     return replace(made, depends=frozenset(names))
-
-
-def _subscription(entries: Iterable[Entry], problems: list[Problem]) -> None:
-    first: Rule | None = None
-    for entry in entries:
-        if isinstance(entry, Rule) and entry.keep is not None and entry.keep.subscription is not None:
-            first = first or entry
-            if first.keep is not None and first.keep.subscription != entry.keep.subscription:
-                message = (
-                    f"`{entry.name}` and `{first.name}` ({first.at.file}:{first.at.line}) set `subscription` differently;"
-                    " write one rule for it"
-                )
-                problems.append(Problem(entry.at.file, entry.at.line, entry.at.column, message))
 
 
 def _without_consent(entries: Iterable[Entry], warnings: list[Problem]) -> None:

@@ -127,6 +127,10 @@ def _rule(node: Node, loading: _Loading) -> Rule | None:
         made["keep"] = parts.keep(lines["keep"])
     if "do" in lines:
         made["do"] = parts.do(lines["do"], later)
+    if event is not None and event.value in parts.LATER_EVENTS:
+        later.append((event, f"event: {event.value}"))
+    if "backfill" in lines:
+        later.append((lines["backfill"], "backfill"))
     _fit(node, lines, made)
     for at, verb in later:
         message = f"`{verb}` comes with a later release; rule `{name}` is left out"

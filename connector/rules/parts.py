@@ -24,6 +24,8 @@ EVENTS: Mapping[str, tuple[str, ...]] = {
     "unsubscribed": (),
     "consent_answered": (),
 }
+#: Events that nothing tells us of yet.
+LATER_EVENTS = ("unsubscribed", "consent_answered")
 COMMON = ("why", "owner", "was", "unless", "mode", "canary", "limits", "approve", "hold_out", "max_changes")
 _LATER = ("email", "survey", "remind")
 _TIMES = re.compile(r"([0-9]{1,4}) every (.+)")
@@ -123,6 +125,8 @@ def keep(node: Node) -> Keep:
     if "subscription" in lines:
         word = lines["subscription"].one_of(("on", "off", "yes", "no", "true", "false"))
         subscription = None if word is None else word in ("on", "yes", "true")
+        if subscription:
+            lines["subscription"].wrong("nobody is ever re-subscribed by a rule; only `subscription: off` can be kept")
     return Keep(subscription=subscription, **texts)
 
 

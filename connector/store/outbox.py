@@ -76,16 +76,17 @@ class Outbox:
         )
         return self._db.total_changes - before
 
-    def due(self, account: str, *, now: datetime, limit: int) -> list[Queued]:
-        """The next actions of one verb that may go: at most one a person, in order, opt-outs first."""
+    def due(self, account: str, *, now: datetime, limit: int, urgent: bool = False) -> list[Queued]:
+        """The next actions of one verb that may go: at most one a person, in order, opt-outs first (`urgent`: only those)."""
         rows = self._db.execute(
             f"{_SELECT} o where account = :account and state = 'pending' and due_at <= :now"
+            " and (priority = 0 or not :urgent)"
             " and (after is null or exists (select 1 from outbox b where b.key = o.after and b.state = 'sent'))"
             " and not exists (select 1 from outbox e where e.person = o.person and e.account = o.account and e.id < o.id"
             "  and (e.state = 'sending' or (e.state = 'pending' and e.priority <= o.priority"
             "   and (e.due_at <= :now or e.attempts > 0))))"
             " order by priority, due_at, id limit :limit",
-            {"account": account, "now": stamp(now), "limit": limit},
+            {"account": account, "now": stamp(now), "limit": limit, "urgent": int(urgent)},
         )
         found = [_queued(row) for row in rows]
         return [it for it in found if it.action.verb is found[0].action.verb and it.priority == found[0].priority]

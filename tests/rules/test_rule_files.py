@@ -218,13 +218,10 @@ def test_a_live_rule_does_not_see_what_a_shadow_rule_would_keep(rules_of: Read) 
     assert {rule.name: set(rule.depends) for rule in made.rules} == {"a": set(), "b": set(), "c": {"a"}}
 
 
-def test_two_rules_that_set_the_subscription_differently_are_told(vocabulary: Vocabulary) -> None:
-    rules = "".join(
-        f"  - {{rule: {name}, who: {{region: Wales}}, keep: {{subscription: {value}}}}}\n"
-        for name, value in (("a", "off"), ("b", "no"), ("c", "on"))
-    )
-    (found,) = problems(f"version: 1\nrules:\n{rules}", vocabulary)
-    assert found.startswith("r.yaml:5:5  `c` and `a` (r.yaml:3) set `subscription` differently")
+def test_no_rule_can_subscribe_anybody_again(vocabulary: Vocabulary) -> None:
+    rule = "  - {rule: back, who: {region: Wales}, keep: {subscription: on}}\n"
+    (found,) = problems(f"version: 1\nrules:\n{rule}", vocabulary)
+    assert found == "r.yaml:3:61  nobody is ever re-subscribed by a rule; only `subscription: off` can be kept"
 
 
 def test_a_cadence_without_a_line_on_consent_is_warned_about(rules_of: Read) -> None:

@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from connector.errors import Retry, Suppressed
@@ -91,7 +91,11 @@ class Model:
                 self._merged(record)
             elif isinstance(record, Gone):
                 self.gone.add(record.ref)
-            elif getattr(record, "status", None) in (MemberStatus.UNSUBSCRIBED, MemberStatus.CLEANED, MemberStatus.COMPLAINED):
+            elif getattr(record, "status", None) in (
+                MemberStatus.UNSUBSCRIBED,
+                MemberStatus.CLEANED,
+                MemberStatus.COMPLAINED,
+            ):
                 self.addresses.add(record.email)  # type: ignore[union-attr]
             elif isinstance(record, Engagement):
                 self.addresses.add(record.email)
@@ -215,7 +219,75 @@ def refusing(home: Home, how: str) -> None:
     home.platforms["mailer"].refuse = lambda action: error if reaches(action) else None
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+A, B, C = ADDRESSES
+ONE, TWO, THREE = RECORDS
+LEFT = EngagementKind.UNSUBSCRIBED
+day, later, last = timedelta(0), timedelta(days=5), timedelta(days=10)
+#: A second record of the first person that would be mailed if it stood alone.
+SECOND = [("run", TWO, Status.REJECTED, day), ("candidate", TWO, {A, C}, True, day), ("settle",)]
+
+
+# the orders that once mattered
+@example(steps=[("day", False), ("left", A, LEFT, day), ("read",), ("push",)])
+@example(steps=[("day", False), ("candidate", ONE, {A}, False, later), ("read",), ("push",)])
+@example(steps=[("candidate", ONE, {C}, True, later), ("settle",), ("left", A, LEFT, last), ("day", True)])
+@example(steps=[*SECOND, ("left", A, LEFT, day), ("settle",), ("candidate", TWO, {C}, True, later), ("day", True)])
+@example(
+    steps=[
+        *SECOND,
+        ("left", A, LEFT, day),
+        ("settle",),
+        ("gone", ONE, last),
+        ("candidate", TWO, {C}, True, later),
+        ("day", True),
+    ]
+)
+@example(
+    steps=[
+        ("run", TWO, Status.REJECTED, day),
+        ("candidate", TWO, {C}, True, last),
+        ("settle",),
+        ("candidate", TWO, {A}, True, later),
+        ("left", A, LEFT, day),
+        ("day", True),
+    ]
+)
+@example(
+    steps=[("candidate", TWO, {C}, True, day), ("settle",), ("left", C, LEFT, day), ("merge", last), ("day", True)]
+)
+@example(
+    steps=[
+        ("candidate", TWO, {C}, True, day),
+        ("settle",),
+        ("merge", last),
+        ("settle",),
+        ("left", C, LEFT, day),
+        ("day", True),
+    ]
+)
+@example(
+    steps=[
+        ("candidate", TWO, {B, C}, None, day),
+        ("settle",),
+        ("left", B, LEFT, day),
+        ("settle",),
+        ("candidate", TWO, {C, A}, None, later),
+        ("day", True),
+    ]
+)
+@example(
+    steps=[
+        ("candidate", TWO, {A, B}, None, day),
+        ("left", A, LEFT, day),
+        ("settle",),
+        ("gone", TWO, last),
+        ("settle",),
+        ("day", True),
+    ]
+)
+@settings(
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 @given(steps=st.lists(step, min_size=4, max_size=30))
 def test_no_order_of_events_reaches_anyone_who_objected_before_the_claim(
     home_class: type[Home], cast: Cast, steps: list[tuple[Any, ...]]

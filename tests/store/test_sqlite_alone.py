@@ -36,6 +36,19 @@ def keep(tx: Tx, id: str, size: int = 0) -> int:
     return tx.inbox.keep([Delivery(account="a", body=b"x" * size, received_at=NOW, id=id)])
 
 
+def hold(store: Sqlite) -> threading.Event:
+    """Occupies the writer until the event is set; what is handed over meanwhile shares the next commit."""
+    begun, go = threading.Event(), threading.Event()
+
+    def wait(_: Tx) -> None:
+        begun.set()
+        assert go.wait(20)
+
+    store.submit(wait)
+    assert begun.wait(20)
+    return go
+
+
 def ids(path: Path) -> set[str]:
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("pragma integrity_check").fetchone() == ("ok",)
@@ -78,14 +91,12 @@ def test_a_full_disk_fails_all_that_shared_the_commit_and_nothing_is_half_writte
     sqlite.write(lambda tx: keep(tx, "before"))
     pages = sqlite.write(lambda tx: tx.rows("pragma page_count"))[0]["page_count"]
     sqlite.write(lambda tx: tx.rows(f"pragma max_page_count = {pages + 20}"))
-    go = threading.Event()
-    held = sqlite.submit(lambda tx: go.wait(20))
+    go = hold(sqlite)
     small, large, after = (
         sqlite.submit(lambda tx, it=id, size=size: keep(tx, it, size))  # type: ignore[misc]
         for id, size in (("small", 10), ("large", 500_000), ("after", 10))
     )
     go.set()
-    assert held.result(20)
     told = {
         name: future.exception(20) is None for name, future in (("small", small), ("large", large), ("after", after))
     }
@@ -100,12 +111,10 @@ def test_work_that_ends_the_shared_transaction_fails_everyone_in_it(sqlite: Sqli
         tx.rows("insert or rollback into wakeups (person, at) values (1, '')")
 
     sqlite.write(rude)
-    go = threading.Event()
-    held = sqlite.submit(lambda tx: go.wait(20))
+    go = hold(sqlite)
     first = sqlite.submit(lambda tx: keep(tx, "first"))
     second, third = sqlite.submit(rude), sqlite.submit(lambda tx: keep(tx, "third"))
     go.set()
-    held.result(20)
     for future in (first, second, third):
         assert isinstance(future.exception(20), Undone)
     assert ids(sqlite.path) == set()
@@ -125,7 +134,7 @@ def test_threads_that_come_and_go_leave_no_connections_behind(sqlite: Sqlite) ->
 
     def connections() -> int:
         gc.collect()
-        return sum(os.readlink(link).endswith("keepwarm.db") for link in _open_files())
+        return sum(link.readlink().name == "keepwarm.db" for link in _open_files())
 
     before = connections()
     for _ in range(20):

@@ -40,8 +40,13 @@ class Together:
     """Holds the writer until everything is handed over, so that it shares one commit."""
 
     def __init__(self, store: Store) -> None:
-        self._go = threading.Event()
-        self._held = store.submit(lambda tx: self._go.wait(20))
+        self._begun, self._go = threading.Event(), threading.Event()
+        self._held = store.submit(self._hold)
+        assert self._begun.wait(20)
+
+    def _hold(self, _: Tx) -> bool:
+        self._begun.set()
+        return self._go.wait(20)
 
     def go(self) -> None:
         self._go.set()
@@ -110,7 +115,7 @@ def test_a_reader_never_sees_half_of_a_piece_of_work(store: Store) -> None:
 
 
 def test_a_reader_cannot_write(store: Store) -> None:
-    with store.reading() as tx, pytest.raises(Exception, match="readonly|read-only"):
+    with store.reading() as tx, pytest.raises(Exception, match=r"readonly|read-only"):
         keep("a")(tx)
     assert kept(store) == set()
     assert store.write(keep("a")) == 1
