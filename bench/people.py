@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -28,8 +29,8 @@ VOCABULARY = Vocabulary(
     stages=STAGES,
     reasons=REASONS,
     skills={skill: () for skills in TRADES.values() for skill in skills},
-    functions={trade: () for trade in TRADES},
-    regions={region: () for region in REGIONS},
+    functions=dict.fromkeys(TRADES, ()),
+    regions=dict.fromkeys(REGIONS, ()),
     zone=ZoneInfo("Europe/London"),
 )
 
@@ -57,13 +58,9 @@ def facts_of(image: Image) -> dict[str, Any]:
 
 def fill(store: Sqlite, count: int) -> None:
     """The mirror, as if everyone had been pulled and built."""
-    batch: list[Image] = []
-    for image in images(count):
-        batch.append(image)
-        if len(batch) == 500:
-            store.write(lambda tx: tx.mirror.put(batch))
-            batch = []
-    store.write(lambda tx: tx.mirror.put(batch))
+    made = images(count)
+    while batch := list(islice(made, 500)):
+        store.write(lambda tx, put=batch: tx.mirror.put(put))  # type: ignore[misc]
     store.write(lambda tx: tx.mirror.judged(range(1, count + 1)))
 
 

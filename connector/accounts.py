@@ -102,7 +102,9 @@ def connect(settings: Settings, environment: Mapping[str, str], *, file: str = "
     problems: list[Problem] = []
     made: dict[str, Account] = {}
     for name, wanted in settings.accounts.items():
-        account = _account(wanted, environment, lambda text: problems.append(Problem(file, 0, 0, text)))
+        problems_here: list[str] = []
+        account = _account(wanted, environment, problems_here.append)
+        problems += [Problem(file, wanted.line, wanted.column, text) for text in problems_here]
         if account is not None:
             made[name] = account
     if problems:

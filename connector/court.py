@@ -72,6 +72,7 @@ class Court:
     _judges: dict[str, Judge] = field(default_factory=dict)
     _stops: dict[str, Judge] = field(default_factory=dict)
     _pieces: dict[tuple[str, int], Judge] = field(default_factory=dict)
+    _moment: dict[datetime, Context] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for entry in self.rules.entries:
@@ -88,7 +89,14 @@ class Court:
         return self.rules.vocabulary.zone
 
     def context(self, now: datetime, *, role: Facts | None = None, answers: Mapping[str, bool | None] = {}) -> Context:
-        return Context(now=now, zone=self.zone, role=role, answers=answers)
+        if role is not None:
+            return Context(now=now, zone=self.zone, role=role, answers=answers)
+        base = self._moment.get(now)
+        if base is None:
+            # the limits that a moment implies are worked out once for everyone judged at it
+            self._moment.clear()
+            base = self._moment[now] = Context(now=now, zone=self.zone)
+        return base.knowing(answers)
 
     def hear_all(self, facts: Facts, standing: Mapping[str, Standing], *, now: datetime) -> dict[str, Heard]:
         """Every standing rule's say about one person, in order."""

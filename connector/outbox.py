@@ -168,7 +168,9 @@ def _settle(tx: Tx, account: Account, queued: Queued, outcome: Receipt | Failure
     )  # fmt: skip
     if isinstance(error, Unauthorized):
         scope = "" if error.scope is None else queued.action.verb.value
-        tx.schedule.pause(account.name, scope=scope, why=str(error), now=now, until=now + PAUSE)
+        needs = account.declaration.scopes.get(queued.action.verb)
+        why = f"{error}; it needs {needs}" if scope and needs else str(error)
+        tx.schedule.pause(account.name, scope=scope, why=why, now=now, until=now + PAUSE)
     if isinstance(error, Suppressed) and queued.action.subject is not None:
         learn(tx, queued, error.reason, now=now)
     if settled.state in ("dead", "cancelled"):

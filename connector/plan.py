@@ -116,6 +116,7 @@ class Pool:
         self.heard: dict[str, dict[int, Heard]] = {}
         tx.db.conn.execute("drop table if exists temp.answers")
         tx.db.conn.execute(ANSWERS)
+        self._read = frozenset().union(*(entry.depends for entry in bench.court.rules.entries))
         for rule in bench.court.rules.standing:
             self.heard[rule.name] = self._hear(rule)
 
@@ -127,14 +128,15 @@ class Pool:
             person: hear(rule, answers.get(person, False), standing.get(person), now=self._now, zone=zone)
             for person in answers.keys() | standing.keys()
         }
-        self._tx.db.conn.executemany(
-            "insert into answers (rule, person, answer) values (?, ?, ?)",
-            [
-                (rule.name, person, None if said.effective is None else 1)
-                for person, said in heard.items()
-                if said.effective is not False
-            ],
-        )
+        if rule.name in self._read:
+            self._tx.db.conn.executemany(
+                "insert into answers (rule, person, answer) values (?, ?, ?)",
+                [
+                    (rule.name, person, None if said.effective is None else 1)
+                    for person, said in heard.items()
+                    if said.effective is not False
+                ],
+            )
         return heard
 
     def answers(self, entry: Entry) -> dict[int, bool | None]:
@@ -338,6 +340,10 @@ def apply(
 def _activate(tx: Tx, desk: Desk, plan: Plan, *, now: datetime) -> list[int]:
     """Returns everyone whom the newly active set concerns."""
     bench = desk.bench
+    known = {entry.name for entry in bench.court.rules.entries}
+    for entry in bench.court.rules.entries:
+        if entry.was and entry.was not in known and entry.was in tx.ledger.activations():
+            tx.ledger.rename(entry.was, entry.name)
     hashes = {it.rule: it.hash for it in plan.rules if it.mode == "live"}
     hashes |= {it.cadence: it.hash for it in plan.cadences if it.mode == "live"} | plan.doing
     fresh = {

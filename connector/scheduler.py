@@ -158,16 +158,18 @@ class Lane:
         until = now + wait
         self._not_before[scope] = until
         whole = isinstance(error, Unauthorized) and error.scope is None
+        needs = next((it.scope for it in self._account.declaration.streams if it.name == scope), None)
+        why = f"{error}; it needs {needs}" if isinstance(error, Unauthorized) and needs and not whole else str(error)
         news = self._house.store.write(
             lambda tx: tx.schedule.pause(
-                self._account.name, scope="" if whole else scope, why=str(error), now=now, until=until
+                self._account.name, scope="" if whole else scope, why=why, now=now, until=until
             )
         )
         if whole:
             for stream in self._account.declaration.streams:
                 self._not_before[stream.name] = until
         if news:
-            log.warning("cannot go on", account=self._account.name, scope=scope or "everything", why=str(error))
+            log.warning("cannot go on", account=self._account.name, scope=scope or "everything", why=why)
 
     def end_run(self, state: str = "done") -> Counter[str]:
         """Close the run that the pulls since the last one make up."""

@@ -69,6 +69,9 @@ class AccountSettings:
     secrets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     #: What rules may put there; None: all that the platform can take.
     takes: tuple[str, ...] | None = None
+    #: Where it stands in the file.
+    line: int = 0
+    column: int = 0
     #: Where the platform granted this account another rate than it documents.
     calls_per_second: float | None = None
 
@@ -268,6 +271,8 @@ class _Reader:
             base_url=found["base_url"].text() if "base_url" in found else None,
             options=plain(found["options"]) if "options" in found else {},
             secrets=secrets,
+            line=node.key_line,
+            column=node.key_column,
             calls_per_second=found["calls_per_second"].number() if "calls_per_second" in found else None,
             takes=None if takes is None else tuple(it.one_of(("tags", "pools", "notes")) or "" for it in takes),
         )

@@ -88,8 +88,18 @@ class Ledger:
         rows = self._db.execute("select rule, hash, activated_at from activations")
         return {row[0]: Activation(row[1], unstamp(row[2])) for row in rows}
 
-    def deactivate(self, rules: Iterable[str]) -> None:
-        self._db.executemany("delete from activations where rule = ?", [(rule,) for rule in rules])
+    def rename(self, old: str, new: str) -> None:
+        """A rule has another name now: everything it did and keeps goes along, so that nothing is done twice."""
+        for table in ("activations", "standing", "decisions", "outbox"):
+            self._db.execute(f"update or ignore {table} set rule = ? where rule = ?", (new, old))
+        for table in ("enrolments", "messages"):
+            self._db.execute(f"update or ignore {table} set cadence = ? where cadence = ?", (new, old))
+        self._db.execute(
+            "update owned set rules = (select json_group_array(case when value = ?2 then ?1 else value end)"
+            " from json_each(rules)) where exists (select 1 from json_each(rules) where value = ?2)",
+            (new, old),
+        )
+        self._db.execute("delete from departed where rule = ?", (old,))
 
     # answers that stand
 

@@ -28,7 +28,6 @@ NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 #: The clock in each part of it: at first; when mailings are prepared; when they are handed over; after they went.
 PARTS = tuple(timedelta(hours=24, minutes=minutes) for minutes in (-24 * 60, -40, -10, 20))
 PEOPLE = 30
-PATIENCE = 60
 #: Our own names hold the moment at which they were made, which differs between two stories.
 MOMENT = re.compile(r"\d{8}T\d{4}")
 

@@ -8,6 +8,7 @@ and then its exit code, or minus its signal. `ahead`: seconds from the real cloc
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import signal
@@ -21,6 +22,9 @@ from typing import Any
 from connector import accounts, cadence, house, plan, scheduler, settings
 from connector.house import House
 from connector.store import Sqlite
+
+#: Seconds after which a life that does not end says where it is stuck.
+PATIENCE = 30
 
 
 def live(told: dict[str, Any]) -> None:
@@ -96,6 +100,7 @@ def main() -> None:
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
+            faulthandler.dump_traceback_later(PATIENCE, exit=True)
             live(json.loads(line))
             sys.stdout.flush()
             os._exit(0)
