@@ -11,10 +11,16 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from bench import decisions, door, pool, records
+from bench import decisions, door, pool, records, sync
 from bench.figure import Figure
 
-BENCHES = {"door": door.measure, "records": records.measure, "decisions": decisions.measure, "pool": pool.measure}
+BENCHES = {
+    "door": door.measure,
+    "records": records.measure,
+    "decisions": decisions.measure,
+    "pool": pool.measure,
+    "sync": sync.measure,
+}
 COLUMNS = ("what", "unit", "ours", "peer", "the peer", "ours / peer")
 
 

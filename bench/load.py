@@ -1,6 +1,7 @@
 """`python -m bench.load HOST PORT SECONDS`: 64 connections, each posting a signed body of 4 KB as soon as the one before it
-was answered. Prints {"taken": …, "other": …, "answered": with the warm-up, "seconds": …, "p50": ms, "p99": ms}. One thread and epoll: it must not be the
-slower side, and it shares the machine with the server."""
+was answered. Prints {"taken": …, "other": …, "answered": with the warm-up, "seconds": …, "p50": ms, "p99": ms}.
+
+One thread and epoll: it must not be the slower side, and it shares the machine with the server."""
 
 from __future__ import annotations
 

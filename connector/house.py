@@ -11,7 +11,6 @@ from pathlib import Path
 
 from connector import accounts as accounts_
 from connector import rules as rules_
-from connector import settings as settings_
 from connector.accounts import Accounts
 from connector.cadence import Desk
 from connector.court import Court
@@ -64,10 +63,9 @@ def load_rules(settings: Settings) -> RuleSet:
     return found
 
 
-def check(path: Path, environment: Mapping[str, str]) -> tuple[Settings, RuleSet, Accounts]:
-    """Load all there is, and complain of all of it at once."""
+def check(settings: Settings, environment: Mapping[str, str], *, file: str) -> tuple[RuleSet, Accounts]:
+    """Rules and accounts, or a complaint of all that is wrong with either. `file`: where the settings stand."""
     problems: list[Problem] = []
-    settings = settings_.load(path)
     found: RuleSet | None = None
     made: Accounts | None = None
     try:
@@ -75,24 +73,25 @@ def check(path: Path, environment: Mapping[str, str]) -> tuple[Settings, RuleSet
     except ConfigError as error:
         problems += error.problems
     try:
-        made = accounts_.connect(settings, environment, file=str(path))
+        made = accounts_.connect(settings, environment, file=file)
     except ConfigError as error:
         problems += error.problems
     if problems or found is None or made is None:
         raise ConfigError(problems)
-    return settings, found, made
+    return found, made
 
 
 @contextmanager
 def opened(
-    path: Path,
+    settings: Settings,
     environment: Mapping[str, str],
     *,
+    file: str,
     clock: Clock = real_clock,
     after_commit: Callable[[int], None] = lambda _: None,
 ) -> Iterator[House]:
     """A house that writes. Raises ConfigError, or Locked when another process has the database."""
-    settings, found, made = check(path, environment)
+    found, made = check(settings, environment, file=file)
     with Sqlite(settings.database, after_commit=after_commit) as store:
         yield assemble(settings, found, made, store, clock)
 

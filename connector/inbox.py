@@ -35,14 +35,18 @@ class _Read:
     reading: Reading
 
 
-def read_waiting(store: Sqlite, accounts: Mapping[str, Account], *, now: datetime, limit: int = 50) -> Counter[str]:
-    """Read the oldest waiting deliveries; counts by what became of them. Empty: nothing waits."""
+def read_waiting(
+    store: Sqlite, accounts: Mapping[str, Account], *, now: datetime, limit: int = 50, keep_bodies: bool = False
+) -> Counter[str]:
+    """Read the oldest waiting deliveries; counts by what became of them. Empty: nothing waits.
+
+    A body that was read whole is dropped at once, unless `keep_bodies`."""
     with store.reading() as tx:
         waiting = tx.inbox.waiting(limit)
     readings = [_Read(kept, _reading(kept, accounts)) for kept in waiting]
     if not readings:
         return Counter()
-    return store.write(lambda tx: _settle(tx, readings, now=now))
+    return store.write(lambda tx: _settle(tx, readings, now=now, keep_bodies=keep_bodies))
 
 
 def _reading(kept: Kept, accounts: Mapping[str, Account]) -> Reading:
@@ -64,7 +68,7 @@ def _read_gone(account: str, body: bytes) -> Reading:
     return Reading(records=tuple(Gone(ref=Ref(account, kind, it.id())) for it in raw["ids"].items()))
 
 
-def _settle(tx: Tx, readings: Sequence[_Read], *, now: datetime) -> Counter[str]:
+def _settle(tx: Tx, readings: Sequence[_Read], *, now: datetime, keep_bodies: bool) -> Counter[str]:
     counts: Counter[str] = Counter()
     for it in readings:
         reading, delivery = it.reading, it.kept.delivery
@@ -90,8 +94,13 @@ def _settle(tx: Tx, readings: Sequence[_Read], *, now: datetime) -> Counter[str]
         tx.inbox.park(it.kept.row, reading.spoiled, now=now)
         said = reading.records or reading.hints
         state = "parked" if reading.spoiled else "read" if said else "ignored"
-        tx.inbox.settle(it.kept.row, state=state, note=reading.note)
+        tx.inbox.settle(it.kept.row, state=state, note=reading.note, keep_body=keep_bodies)
     return counts
+
+
+def expire(store: Sqlite, *, bodies: datetime, parked: datetime) -> Counter[str]:
+    """Drop what was kept longer than retention allows: bodies that were read, and parked ones nobody fixed."""
+    return store.write(lambda tx: Counter(bodies=tx.inbox.forget_bodies(bodies), parked=tx.inbox.forget_parked(parked)))
 
 
 def _walk(delivery_id: str) -> int:

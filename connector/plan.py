@@ -197,7 +197,7 @@ def _rule_plans(tx: Tx, bench: Bench, pool: Pool, changes: Sequence[Change], *, 
             adopt=counts["adopt"],
             veto=counts["veto"],
             held=_held(tx, bench, rule, yes, mine) if rule else {},
-            limit=_limit(bench, counts) if name in stopped and not new else _unexpected(rule, len(yes)),
+            limit=_limit(bench, rule, counts) if name in stopped and not new else _unexpected(rule, len(yes)),
             samples=tuple(_samples(tx, bench, rule, mine, now=now)) if rule else (),
         )
 
@@ -227,11 +227,12 @@ def _unexpected(rule: Rule | None, matching: int) -> str:
     return f"{matching} match, expected {rule.expected_size[0]} to {rule.expected_size[1]}"
 
 
-def _limit(bench: Bench, counts: Mapping[Kind, int]) -> str:
+def _limit(bench: Bench, rule: Rule | None, counts: Mapping[Kind, int]) -> str:
     add, remove = bench.settings.add, bench.settings.remove
+    own = rule.max_changes if rule else None
     return (
-        f"{counts.get('add', 0)} adds, {counts.get('remove', 0)} removals; at once it may make {add.share:.0%} or"
-        f" {add.always} adds and {remove.share:.0%} or {remove.always} removals"
+        f"{counts.get('add', 0)} adds, {counts.get('remove', 0)} removals; at once it may make {own or add.share:.0%} or"
+        f" {add.always} adds and {own or remove.share:.0%} or {remove.always} removals"
     )
 
 

@@ -26,6 +26,7 @@ TICK = timedelta(minutes=1)
 #: A stream that the platform refuses is asked again after this.
 REFUSED = timedelta(minutes=15)
 BROKEN = timedelta(seconds=30)
+DAY = timedelta(days=1)
 IDLE = 0.2
 
 Watch = Callable[[str, str, Counter[str]], None]
@@ -38,11 +39,23 @@ def _silent(account: str, what: str, counts: Counter[str]) -> None:
 def rounds(house: House, *, now: datetime) -> Counter[str]:
     """One turn of everything that needs no platform. Empty: nothing was waiting."""
     with house.turn:
-        counts = inbox.read_waiting(house.store, house.accounts, now=now)
+        counts = _read(house, now=now)
     counts += people.rebuild(house.store, house.lens, now=now)
     counts += judging.judge_waiting(house.store, house.desk, now=now)
     counts += cadence.prepare(house.store, house.desk, now=now)
     return counts
+
+
+def _read(house: House, *, now: datetime) -> Counter[str]:
+    keep = bool(house.settings.keep_bodies.count)
+    return inbox.read_waiting(house.store, house.accounts, now=now, keep_bodies=keep)
+
+
+def clean_up(house: House, *, now: datetime) -> Counter[str]:
+    """Once a day: what retention says."""
+    zone = house.settings.zone
+    bodies, parked = house.settings.keep_bodies.before(now, zone), house.settings.keep_parked.before(now, zone)
+    return inbox.expire(house.store, bodies=bodies, parked=parked)
 
 
 def settle(house: House, *, now: datetime) -> Counter[str]:
@@ -184,7 +197,7 @@ class Lane:
 def settle_inbox(house: House, *, now: datetime) -> None:
     """Read all that waits, so that a complete walk can be compared with what it listed."""
     with house.turn:
-        while inbox.read_waiting(house.store, house.accounts, now=now):
+        while _read(house, now=now):
             pass
 
 
@@ -249,6 +262,7 @@ class Running(threading.Thread):
         self._lanes = [threading.Thread(target=self._lane, args=(it,), name=f"lane-{it.name}", daemon=True)
                        for it in house.accounts.values()]  # fmt: skip
         self._ticked: datetime | None = None
+        self._cleaned: datetime | None = None
 
     def wake(self) -> None:
         self._news.set()
@@ -276,6 +290,9 @@ class Running(threading.Thread):
         if self._ticked is None or now - self._ticked >= TICK or now < self._ticked:
             self._ticked = now
             self._safely("tick", lambda: bool(decide.tick(self._house.store, self._house.desk.bench, now=now)))
+            if self._cleaned is None or now - self._cleaned >= DAY:
+                self._cleaned = now
+                self._safely("clean up", lambda: bool(clean_up(self._house, now=now)))
             self._safely("roles", lambda: bool(roles.watch(self._house.store, self._house.desk, now=now)))
 
     def _lane(self, account: Account) -> None:

@@ -62,7 +62,7 @@ DECLARATION = Declaration(
     verbs=dict.fromkeys(VERBS, 20) | {Verb.SCHEDULE_CAMPAIGN: 1},
     scopes=dict.fromkeys(VERBS, ROLE),
     door=Door(status=200, events=tuple(webhooks.TYPES)),
-    facts=frozenset({"unsubscribed", "consent.email", "time_zone", "tags", "accounts", "engagement"}),
+    facts=frozenset({"unsubscribed", "consent.email", "time_zone", "tags", "accounts"}),
     blind=(
         "Whether a journey's message was sent is not told; a start whose answer was lost is never repeated.",
         "A member added as transactional who agrees later is not subscribed by us: they sign up themselves.",

@@ -14,7 +14,7 @@ import click
 from connector import __version__
 from connector.cli.demo import COMMANDS as SHOWING
 from connector.cli.look import COMMANDS as LOOKING
-from connector.cli.words import WRONG, configure_log, say
+from connector.cli.words import WRONG, Where, configure_log, say
 from connector.cli.work import COMMANDS as WORKING
 from connector.errors import ConfigError, KeepwarmError
 from connector.plan import PlanRefused
@@ -34,8 +34,14 @@ REFUSED, LOCKED = 3, 4
     envvar="KEEPWARM_SETTINGS",
     help="The settings file.",
 )
+@click.option(
+    "--database",
+    type=click.Path(path_type=Path),
+    envvar="KEEPWARM_DATABASE",
+    help="The database file, instead of the one in the settings.",
+)
 @click.pass_context
-def keepwarm(context: click.Context, settings: Path) -> None:
+def keepwarm(context: click.Context, settings: Path, database: Path | None) -> None:
     """Find every runner-up you already paid to interview, and never mail one who asked you not to.
 
     Start with `keepwarm demo`. With your own accounts: `check`, `sync`, `plan`, `apply`, then `serve`.
@@ -44,7 +50,7 @@ def keepwarm(context: click.Context, settings: Path) -> None:
     process has the database.
     """
     configure_log()
-    context.obj = settings
+    context.obj = Where(settings, database)
 
 
 for command in (*SHOWING, *WORKING, *LOOKING):

@@ -22,10 +22,10 @@ from connector import plan as plans
 from connector.cli import look, work
 from connector.cli.agree import Check, compare
 from connector.cli.sandboxes import Stage, base_url, instead, staged
-from connector.cli.words import WRONG, counted, plural, say, table, when
+from connector.cli.words import WRONG, Where, counted, plural, say, table, when
 from connector.house import House, assemble, load_rules
 from connector.sandbox import Sandbox, running
-from connector.settings import Settings, load
+from connector.settings import Settings
 from connector.store import Sqlite
 from connector.web.app import application
 from connector.web.serving import listen, server
@@ -51,12 +51,12 @@ class DemoClock:
 @click.option("--people", default=2000, show_default=True, help="How many invented candidates.")
 @click.option("--stay/--no-stay", default=None, help="Keep serving afterwards (default: on a terminal).")
 @click.pass_obj
-def demo(path: Path, people: int, stay: bool | None) -> None:
+def demo(where: Where, people: int, stay: bool | None) -> None:
     """Run the main job end to end on sandboxes of every platform, and compare what each side believes.
 
     Nothing leaves this machine. Ends with 0 only if the platforms and Keepwarm agree.
     """
-    settings = load(path)
+    settings = where.load()
     clock = DemoClock()
     invented = world(people, now=clock())
     folder = settings.database.parent / "demo"
@@ -231,7 +231,7 @@ def _verdict(checks: list[Check]) -> bool:
 
 def _stay(house: House, door: str) -> None:
     say(f"\nStill serving: {door}/health. In another terminal, look around with")
-    say(f"  keepwarm --settings … status      (database {house.settings.database})")
+    say(f"  keepwarm --database {house.settings.database} status      (or people find, explain, parked, dead)")
     say("Ctrl-C stops it.")
     still = scheduler.Running(house)
     still.start()

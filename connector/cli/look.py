@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import click
 
@@ -14,18 +13,18 @@ from connector import occasions
 from connector import people as people_
 from connector.accounts import Accounts
 from connector.cadence import Desk
-from connector.cli.words import WRONG, as_json, counted, plural, say, table, when
+from connector.cli.words import WRONG, Where, as_json, counted, plural, say, table, when
 from connector.guard import Guard
 from connector.house import real_clock
 from connector.rules import RuleSet
 from connector.rules import explain as explained
-from connector.settings import Settings, load
+from connector.settings import Settings
 from connector.store import ReadOnly, Tx
 
 
 @contextmanager
-def looking(path: Path) -> Iterator[tuple[Settings, Tx]]:
-    settings = load(path)
+def looking(where: Where) -> Iterator[tuple[Settings, Tx]]:
+    settings = where.load()
     store = ReadOnly(settings.database)
     try:
         with store.reading() as tx:
@@ -38,14 +37,14 @@ def looking(path: Path) -> Iterator[tuple[Settings, Tx]]:
 @click.option("--json", "machine", is_flag=True, help="For a machine.")
 @click.option("--offline", is_flag=True, help="Do not mind missing secrets.")
 @click.pass_obj
-def check(path: Path, machine: bool, offline: bool) -> None:
+def check(where: Where, machine: bool, offline: bool) -> None:
     """Say everything that is wrong with settings and rules, each with file, line and column."""
     if offline:
-        settings = load(path)
+        settings = where.load()
         found = houses.load_rules(settings)
         accounts = list(settings.accounts)
     else:
-        settings, found, made = houses.check(path, os.environ)
+        found, made = houses.check(where.load(), os.environ, file=str(where.settings))
         accounts = list(made)
         _unsuppliable(found, {it.declaration.platform: it.declaration.facts for it in made.values()})
     if machine:
@@ -80,9 +79,9 @@ OURS = frozenset({"pools", "tags", "accounts", "unsubscribed", "employment", "ap
 @click.option("--rule", help="Only this rule, with its whole tree.")
 @click.option("--json", "machine", is_flag=True, help="For a machine.")
 @click.pass_obj
-def explain(path: Path, who: tuple[str, ...], rule: str | None, machine: bool) -> None:
+def explain(where: Where, who: tuple[str, ...], rule: str | None, machine: bool) -> None:
     """Say for one PERSON (number, name, address or account/candidate/id) what every rule says, and why."""
-    with looking(path) as (settings, tx):
+    with looking(where) as (settings, tx):
         found = houses.load_rules(settings)
         person = people_.one(tx, " ".join(who))
         if rule is not None and rule not in {it.name for it in found.entries}:
@@ -167,9 +166,9 @@ def people() -> None:
 @click.option("--limit", default=20, show_default=True)
 @click.option("--json", "machine", is_flag=True, help="For a machine.")
 @click.pass_obj
-def find(path: Path, words: tuple[str, ...], limit: int, machine: bool) -> None:
+def find(where: Where, words: tuple[str, ...], limit: int, machine: bool) -> None:
     """Find people by any WORDS: names, skills, places, job titles; or by number, address or account/candidate/id."""
-    with looking(path) as (_, tx):
+    with looking(where) as (_, tx):
         found = people_.find(tx, " ".join(words), limit=limit)
         if machine:
             as_json(found)
@@ -187,9 +186,9 @@ def find(path: Path, words: tuple[str, ...], limit: int, machine: bool) -> None:
 @click.command()
 @click.option("--json", "machine", is_flag=True, help="For a machine.")
 @click.pass_obj
-def parked(path: Path, machine: bool) -> None:
+def parked(where: Where, machine: bool) -> None:
     """Deliveries that could not be read, with the place that offended. `replay` reads them again after a fix."""
-    with looking(path) as (settings, tx):
+    with looking(where) as (settings, tx):
         found = tx.inbox.parked()
         if machine:
             as_json(found)
@@ -204,9 +203,9 @@ def parked(path: Path, machine: bool) -> None:
 @click.command()
 @click.option("--json", "machine", is_flag=True, help="For a machine.")
 @click.pass_obj
-def dead(path: Path, machine: bool) -> None:
+def dead(where: Where, machine: bool) -> None:
     """Actions that no platform took and that need a person. `replay --dead` tries them again."""
-    with looking(path) as (settings, tx):
+    with looking(where) as (settings, tx):
         found = tx.outbox.in_state("dead")
         if machine:
             as_json([{"action": it.row, "account": it.action.account, "verb": it.action.verb, "person": it.person,
@@ -222,9 +221,9 @@ def dead(path: Path, machine: bool) -> None:
 @click.command()
 @click.option("--json", "machine", is_flag=True, help="For a machine.")
 @click.pass_obj
-def status(path: Path, machine: bool) -> None:
+def status(where: Where, machine: bool) -> None:
     """Where everything stands: people, rules in force, waiting work, pauses, last runs."""
-    with looking(path) as (settings, tx):
+    with looking(where) as (settings, tx):
         facts = {
             "people": tx.mirror.count(),
             "opt_outs": tx.ledger.suppression_count(),

@@ -6,7 +6,9 @@ import logging
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,7 +16,21 @@ import click
 import msgspec
 import structlog
 
+from connector.settings import Settings, load
+
 WRONG = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Which files a command works with."""
+
+    settings: Path
+    database: Path | None = None
+
+    def load(self) -> Settings:
+        found = load(self.settings)
+        return found if self.database is None else replace(found, database=self.database)
 
 
 def configure_log() -> None:

@@ -7,7 +7,6 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import click
 import structlog
@@ -16,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from connector import plan as plans
 from connector import scheduler
-from connector.cli.words import as_json, counted, plural, say, table, when
+from connector.cli.words import Where, as_json, counted, plural, say, table, when
 from connector.house import House, check, desk_of, opened, real_clock
 from connector.plan import Plan
 from connector.scheduler import Watch
@@ -72,12 +71,12 @@ def _logged(title: str) -> Watch:
 @click.option("--full", is_flag=True, help="Everything from the start, and find what vanished.")
 @click.option("--json", "machine", is_flag=True, help="For a machine.")
 @click.pass_obj
-def sync(path: Path, account: str | None, full: bool, machine: bool) -> None:
+def sync(where: Where, account: str | None, full: bool, machine: bool) -> None:
     """Pull what changed, from one ACCOUNT or from all, and bring everyone up to date.
 
     Killed anywhere, it goes on where it was. What applied rules ask for is pushed as well.
     """
-    with opened(path, os.environ) as house:
+    with opened(where.load(), os.environ, file=str(where.settings)) as house:
         if account is not None and account not in house.accounts:
             raise click.UsageError(f"there is no account `{account}`; there are {', '.join(house.accounts)}")
         with shown("synced") as watch:
@@ -101,9 +100,10 @@ def sync(path: Path, account: str | None, full: bool, machine: bool) -> None:
 @click.command()
 @click.option("--json", "machine", is_flag=True, help="For a machine.")
 @click.pass_obj
-def plan(path: Path, machine: bool) -> None:
+def plan(where: Where, machine: bool) -> None:
     """Show what the rules would change, and write nothing. Ends with an id for `apply`."""
-    settings, found, made = check(path, os.environ)
+    settings = where.load()
+    found, made = check(settings, os.environ, file=str(where.settings))
     store = ReadOnly(settings.database)
     try:
         made_plan = plans.make(store, desk_of(settings, found, made), now=real_clock())
@@ -162,9 +162,9 @@ def show(made: Plan, tx: Tx, settings: Settings) -> None:
 @click.option("--approve", multiple=True, metavar="RULE", help="Let RULE go over its limit of change this once.")
 @click.option("--json", "machine", is_flag=True, help="For a machine.")
 @click.pass_obj
-def apply(path: Path, plan_id: str, approve: tuple[str, ...], machine: bool) -> None:
+def apply(where: Where, plan_id: str, approve: tuple[str, ...], machine: bool) -> None:
     """Switch on the rules of a PLAN and make its changes. Refused when the plan is stale; safe to repeat."""
-    with opened(path, os.environ) as house:
+    with opened(where.load(), os.environ, file=str(where.settings)) as house:
         counts = applied(house, plan_id, approve=approve)
     if machine:
         as_json(counts)
@@ -205,9 +205,9 @@ CHUNK = plans.CHUNK
 @click.argument("delivery", type=int, required=False)
 @click.option("--dead", is_flag=True, help="Try dead letters again instead of reading parked items again.")
 @click.pass_obj
-def replay(path: Path, delivery: int | None, dead: bool) -> None:
+def replay(where: Where, delivery: int | None, dead: bool) -> None:
     """Read parked deliveries again after a fix (one DELIVERY, or all of them); or, with --dead, retry dead letters."""
-    with opened(path, os.environ) as house:
+    with opened(where.load(), os.environ, file=str(where.settings)) as house:
         now = house.clock()
         if dead:
             rows = [it.row for it in _dead(house)] if delivery is None else [delivery]
@@ -232,9 +232,9 @@ def _dead(house: House) -> list[Queued]:
 @click.command()
 @click.option("--port", type=int, help="Instead of serve.port in the settings.")
 @click.pass_obj
-def serve(path: Path, port: int | None) -> None:
+def serve(where: Where, port: int | None) -> None:
     """Run it all: take webhooks, pull on schedule, judge, send. Stops cleanly on Ctrl-C and SIGTERM."""
-    with opened(path, os.environ) as house:
+    with opened(where.load(), os.environ, file=str(where.settings)) as house:
         running = scheduler.Running(house)
         running.start()
         try:

@@ -125,6 +125,16 @@ class Inbox:
         )
         return cursor.rowcount
 
+    def forget_parked(self, before: datetime) -> int:
+        """Give up on what has been parked for too long; how many deliveries."""
+        old = "select distinct delivery from parked where parked_at < ?"
+        cursor = self._db.execute(
+            f"update deliveries set body = null, state = 'expired' where state = 'parked' and id in ({old})",
+            (stamp(before),),
+        )
+        self._db.execute("delete from parked where parked_at < ?", (stamp(before),))
+        return cursor.rowcount
+
     def hint(self, hints: Iterable[Hint], *, due_at: datetime) -> None:
         """Hints for one thing coalesce; the earliest due time stays."""
         self._db.executemany(

@@ -72,7 +72,7 @@ class Tx:
 
 
 class Sqlite:
-    """`after_commit(n)` is called on the writer's thread after its n-th commit; tests stop the process there."""
+    """`after_commit(n)` is called on the writer's thread after its n-th commit that wrote something; tests stop it there."""
 
     def __init__(self, path: Path, *, after_commit: Callable[[int], None] = lambda _: None) -> None:
         self.path = path
@@ -204,6 +204,7 @@ class Sqlite:
         # whoever cancelled before we began gets nothing done; from here on it cannot be cancelled
         group = [(work, done) for work, done in group if done.set_running_or_notify_cancel()]
         outcomes: list[tuple[Future[Any], Any, BaseException | None]] = []
+        before = tx.db.conn.total_changes
         try:
             tx.db.conn.execute("begin immediate")
             for work, done in group:
@@ -215,8 +216,9 @@ class Sqlite:
             tx.db.conn.rollback()
             outcomes = [(done, None, error) for _, done in group]
         else:
-            self._commits += 1
-            self._after_commit(self._commits)
+            if tx.db.conn.total_changes != before:
+                self._commits += 1
+                self._after_commit(self._commits)
         for done, result, problem in outcomes:
             if problem is None:
                 done.set_result(result)
@@ -263,6 +265,7 @@ def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
     if read_only:
         connection.execute("pragma temp_store = memory")
     else:
+        path.chmod(0o600)  # it is full of personal data; the WAL beside it takes over these rights
         connection.execute("pragma journal_mode = wal")
         connection.execute("pragma synchronous = full")
         connection.execute("pragma foreign_keys = on")

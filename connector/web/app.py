@@ -17,7 +17,7 @@ from starlette.routing import Route
 from connector.accounts import Account
 from connector.errors import KeepwarmError
 from connector.store import Sqlite, Tx
-from connector.web.door import Door
+from connector.web.door import Door, bells
 from connector.web.keeper import Keeper
 
 #: Seconds a commit may take before we say that we are not ready.
@@ -34,7 +34,7 @@ def application(
     """`wake` is called on the event loop after each commit of deliveries; it must not block.
 
     `state.door` is the `Door`, for its counts."""
-    door = Door(accounts=accounts, keeper=Keeper(store, wake=wake), now=now)
+    door = Door(bells=bells(accounts), keeper=Keeper(store, wake=wake), now=now)
     pulse = _Pulse(store, now)
     app = Starlette(
         routes=[

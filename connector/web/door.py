@@ -29,30 +29,49 @@ class _TooLarge(KeepwarmError):
     """The body is larger than any platform's webhook."""
 
 
+@dataclass(frozen=True, slots=True)
+class Bell:
+    """One account's way in."""
+
+    account: str
+    adapter: Receives
+    secrets: tuple[str, ...] = field(repr=False)
+    #: The one answer that counts as taken.
+    status: int
+
+
+def bells(accounts: Mapping[str, Account]) -> dict[str, Bell]:
+    """Those that send webhooks. Settled once: asking an adapter what it can do costs more than checking a signature."""
+    found = {}
+    for account in accounts.values():
+        adapter, door = account.adapter, account.declaration.door
+        if isinstance(adapter, Receives) and door is not None:
+            found[account.name] = Bell(account.name, adapter, account.webhook_secrets, door.status)
+    return found
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Door:
     """Handles `/webhooks/{account}` and whatever follows it. Counts by account and status; logs nothing of a request."""
 
-    accounts: Mapping[str, Account]
+    bells: Mapping[str, Bell]
     keeper: Keeper
     now: Callable[[], datetime]
     #: (account, status) → how many were answered so. Unknown accounts count under "".
     answered: Counter[tuple[str, int]] = field(default_factory=Counter)
 
     async def answer(self, request: Request) -> Response:
-        name = request.path_params["account"]
-        account = self.accounts.get(name)
-        known = account is not None and account.receives and account.declaration.door is not None
-        if account is None or not known:
+        bell = self.bells.get(request.path_params["account"])
+        if bell is None:
             response = Response(status_code=404)
         elif request.method == "POST":
-            response = await self._receive(request, account)
+            response = await self._receive(request, bell)
         else:  # some platforms look whether anyone is in before they deliver (Mailchimp)
             response = Response(status_code=200)
-        self.answered[name if known else "", response.status_code] += 1
+        self.answered[bell.account if bell else "", response.status_code] += 1
         return response
 
-    async def _receive(self, request: Request, account: Account) -> Response:
+    async def _receive(self, request: Request, bell: Bell) -> Response:
         if self.keeper.full:
             return _later()
         try:
@@ -62,22 +81,19 @@ class Door:
         except ClientDisconnect:
             return Response(status_code=400)  # nobody is there to read it
         delivery = Delivery(
-            account=account.name,
+            account=bell.account,
             body=body,
             received_at=self.now(),
             headers=dict(request.headers.items()),
             tail=request.path_params.get("tail", "").strip("/"),
         )
-        adapter, door = account.adapter, account.declaration.door
-        assert isinstance(adapter, Receives)  # noqa: S101  `answer` asked
-        assert door is not None  # noqa: S101
         try:
-            adapter.verify(delivery, account.webhook_secrets)
+            bell.adapter.verify(delivery, bell.secrets)
         except BadSignature:
             return Response(status_code=401)
-        if await self.keeper.keep(_identified(adapter, delivery)) is not Outcome.KEPT:
+        if await self.keeper.keep(_identified(bell.adapter, delivery)) is not Outcome.KEPT:
             return _later()
-        return Response(status_code=door.status)
+        return Response(status_code=bell.status)
 
 
 async def _body(request: Request) -> bytes:

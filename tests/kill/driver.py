@@ -36,8 +36,7 @@ def live(told: dict[str, Any]) -> None:
         it = house.assemble(made, house.load_rules(made), found, store, lambda: datetime.now(UTC) + ahead)
         work = at_once if told["threads"] else in_turn
         work(it, turn=told["turn"])
-        if told["plan"]:
-            switch_on(it)
+        if told["plan"] and switched_on(it):
             work(it, turn=told["turn"])
 
 
@@ -91,9 +90,13 @@ def waits(it: House) -> bool:
     return bool(pulls or found[0]["n"] or (due is not None and due <= it.clock() + cadence.LEAD))
 
 
-def switch_on(it: House) -> None:
-    """Apply a plan, whether or not a life before this one got halfway through applying one."""
-    plan.apply(it.store, it.desk, plan.make(it.store, it.desk, now=it.clock()), now=it.clock())
+def switched_on(it: House) -> bool:
+    """Apply a plan while there is something in it: a life before this one may have got halfway through one."""
+    made = plan.make(it.store, it.desk, now=it.clock())
+    if not any(rule.new or rule.add for rule in made.rules) and not any(one.joining for one in made.cadences):
+        return False
+    plan.apply(it.store, it.desk, made, now=it.clock())
+    return True
 
 
 def main() -> None:

@@ -48,7 +48,7 @@ def test_an_undisturbed_story_has_all_that_could_go_wrong_in_it(undisturbed: Eff
     assert {count for name in ("hospital", "software", "mail") for count in undisturbed[name].values()} == {1}
 
 
-@pytest.mark.parametrize("commits", [7, 11, 16])
+@pytest.mark.parametrize("commits", [19])
 def test_a_house_that_never_lives_longer_than_a_few_commits_does_everything_once(
     story_of: Begin, undisturbed: Effects, commits: int
 ) -> None:
@@ -61,7 +61,7 @@ def test_a_house_that_never_lives_longer_than_a_few_commits_does_everything_once
 def test_a_kill_at_some_commit_of_a_story_of_its_own_loses_and_repeats_nothing(
     story_of: Begin, undisturbed: Effects
 ) -> None:
-    sweep = range(1, 300) if os.environ.get(SWEEP) else random.Random(5).sample(range(1, 200), 3)
+    sweep = range(1, 500) if os.environ.get(SWEEP) else random.Random(5).sample(range(1, 400), 2)
     for commit in sweep:
         with story_of() as story:
             assert told(story, chain([commit], repeat(0))) == undisturbed, f"killed after commit {commit}"
@@ -73,7 +73,7 @@ def test_kills_at_any_moment_under_load_lose_and_repeat_nothing(story_of: Begin,
     with story_of() as story:
         for part in range(4):
             story.begin(part)
-            for _ in range(4):
+            for _ in range(3):
                 story.live(threads=True, kill_after=dice.uniform(0.02, 0.5))
             assert story.live(threads=True)
         found, states = story.effects(), story.outbox()
