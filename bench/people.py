@@ -65,7 +65,7 @@ def fill(store: Sqlite, count: int) -> None:
 
 
 def records(people: int, *, seed: int = 12) -> Iterator[AnyRecord]:
-    """Ten of each person: a candidate, two applications, and the evidence of how far they came."""
+    """Nine of each person: a candidate, two applications, and the evidence of how far they came."""
     dice = random.Random(seed)
     for number in range(people):
         candidate = Ref("hospital", "candidate", str(4_000_000 + number))

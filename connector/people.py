@@ -65,11 +65,13 @@ def _regroup(tx: Tx, dirty: Sequence[tuple[str, str]], lens: Lens) -> list[int]:
     """Link the dirty candidates anew; the people that came of it, and those that lost someone."""
     touched: set[int] = set()
     living: dict[tuple[str, str], None] = {}
+    lost: list[tuple[int, tuple[str, str]]] = []
     for account, id_ in dirty:
         winner = tx.records.winner(account, "candidate", id_)
         if winner != id_:
             if (before := tx.mirror.person_of(account, id_)) is not None:
                 touched.add(before)
+                lost.append((before, (account, winner)))
             tx.mirror.succeed(account, id_, winner)
             tx.outbox.succeed(account, id_, winner)
             tx.mirror.unassign([(account, id_)])
@@ -90,7 +92,20 @@ def _regroup(tx: Tx, dirty: Sequence[tuple[str, str]], lens: Lens) -> list[int]:
             touched |= changed
             # whoever has this person's id without being linked any more is somebody else
             waiting.extend(it for it in tx.mirror.candidates(person) if it not in group)
+    for before, heir in lost:
+        touched |= _inherit(tx, before, heir)
     return sorted(touched)
+
+
+def _inherit(tx: Tx, before: int, heir: tuple[str, str]) -> set[int]:
+    """A merge left a person without any record: all that was theirs goes to whoever has the other record."""
+    person = tx.mirror.person_of(*heir)
+    if person is None or person == before:
+        return set()
+    tx.mirror.assign([heir], person)
+    if not tx.mirror.candidates(before):
+        tx.mirror.absorb(person, before)
+    return {person}
 
 
 def _keys(candidate: Candidate) -> list[str]:

@@ -105,7 +105,7 @@ def _story(house: House, stages: dict[str, Stage], clock: DemoClock, invented: W
     _title("backfill, while people go on working in the platforms")
     happening = threading.Thread(target=_life, args=(stages, invented), name="life")
     happening.start()
-    with work.shown("pulled") as watch:
+    with work.shown("pulled", house.accounts) as watch:
         scheduler.drain(house, full=True, watch=watch)
         happening.join()
         _take_in(house, stages)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import click
 import structlog
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from connector import plan as plans
 from connector import scheduler
+from connector.accounts import Account
 from connector.cli.words import Where, as_json, counted, plural, say, table, when
 from connector.house import House, check, desk_of, opened, real_clock
 from connector.plan import Plan
@@ -29,28 +30,29 @@ log = structlog.get_logger()
 
 
 @contextmanager
-def shown(title: str) -> Iterator[Watch]:
-    """Progress: a bar on a terminal, a log line for each finished stream elsewhere."""
+def shown(title: str, accounts: Mapping[str, Account]) -> Iterator[Watch]:
+    """Progress: for each account its streams as a bar and its items as a count; elsewhere a log line a stream."""
     console = Console(stderr=True)
     if not console.is_terminal:
         yield _logged(title)
         return
     columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
+        TextColumn("  {task.description:36}"),
+        BarColumn(bar_width=30),
+        TextColumn("{task.completed:>2} of {task.total} lists {task.fields[items]:>8,} items"),
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console) as progress:
-        tasks: dict[str, int] = {}
+        tasks: dict[str, TaskID] = {}
+        items: Counter[str] = Counter()
 
         def watch(account: str, what: str, counts: Counter[str]) -> None:
-            task = tasks.get(account)
-            if task is None:
-                task = tasks[account] = progress.add_task(account, total=None)
-            items = counts["items"] or counts["reread"] or counts["sent"] or counts["already"]
-            progress.update(task, advance=items, description=f"{account}: {what}")  # type: ignore[arg-type]
+            if account not in tasks:
+                lists = len(accounts[account].declaration.streams) or None
+                tasks[account] = progress.add_task(account, total=lists, items=0)
+            items[account] += sum(counts[name] for name in ("items", "reread", "sent", "already"))
+            said = f"{account}: {what.replace('_', ' ')}"
+            progress.update(tasks[account], advance=counts["done"], description=said, items=items[account])
 
         yield watch
 
@@ -79,7 +81,7 @@ def sync(where: Where, account: str | None, full: bool, machine: bool) -> None:
     with opened(where.load(), os.environ, file=str(where.settings)) as house:
         if account is not None and account not in house.accounts:
             raise click.UsageError(f"there is no account `{account}`; there are {', '.join(house.accounts)}")
-        with shown("synced") as watch:
+        with shown("synced", house.accounts) as watch:
             counts = scheduler.drain(house, accounts=[account] if account else None, full=full, watch=watch)
         with house.store.reading() as tx:
             held = tx.records.counts()
@@ -176,14 +178,10 @@ def applied(house: House, plan_id: str, *, approve: tuple[str, ...] = ()) -> Cou
     """Apply, then push until the platforms have it all."""
     now = house.clock()
     found = plans.load(plan_id, house.plans, now=now)
-    with shown("applied") as watch:
-        started = house.plans / f"{found.id}.started"
-        resumed = started.exists()
-        started.touch()
-
-        def progress(done: int, total: int) -> None:
-            watch("rules", f"{done} of {total} people", Counter(items=CHUNK if done < total else total % CHUNK))
-
+    started = house.plans / f"{found.id}.started"
+    resumed = started.exists()
+    started.touch()
+    with shown("applied", house.accounts) as watch, _counting("applying") as progress:
         try:
             counts = plans.apply(
                 house.store, house.desk, found, now=now, approve=approve, resumed=resumed, progress=progress
@@ -198,7 +196,18 @@ def applied(house: House, plan_id: str, *, approve: tuple[str, ...] = ()) -> Cou
     return counts + Counter({f"actions {state}": count for state, count in outbox.items()})
 
 
-CHUNK = plans.CHUNK
+@contextmanager
+def _counting(title: str) -> Iterator[Callable[[int, int], None]]:
+    """`3,400 of 12,000 people`, on one line of a terminal; a log line at the end elsewhere."""
+    on_terminal = Console(stderr=True).is_terminal
+
+    def progress(done: int, total: int) -> None:
+        if on_terminal:
+            click.echo(f"\r  {title}: {done:,} of {total:,} people", nl=done == total, err=True)
+        elif done == total:
+            log.info(title, people=total)
+
+    yield progress
 
 
 @click.command()

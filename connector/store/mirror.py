@@ -117,10 +117,16 @@ class Mirror:
         return [(row[0], row[1]) for row in rows]
 
     def assign(self, candidates: Iterable[tuple[str, str]], person: int) -> None:
+        """These records are this person's, and so is what we keep on them."""
+        candidates = list(candidates)
         self._db.executemany(
             "insert into candidates (account, id, person) values (?, ?, ?)"
             " on conflict (account, id) do update set person = excluded.person",
             [(account, id_, person) for account, id_ in candidates],
+        )
+        self._db.executemany(
+            "update owned set person = ? where account = ? and subject = ? and kind = 'tag' and person <> ?",
+            [(person, account, id_, person) for account, id_ in candidates],
         )
 
     def unassign(self, candidates: Iterable[tuple[str, str]]) -> None:

@@ -16,7 +16,8 @@ AMINA, BEN = "amina.story@example.org", "ben.story@example.org"
 def nearly_hired(it: Theatre, email: str, name: str) -> str:
     """Somebody applies, comes as far as the final panel, is liked, and is turned down."""
     until = (it.clock() + timedelta(days=900)).date().isoformat()
-    candidate = it.act("hospital", "apply", email=email, first_name=name, custom_fields={"consent_until": until})["candidate"]  # fmt: skip
+    consent = {"consent_until": {"name": "Consent until", "type": "date", "value": until}}
+    candidate = it.act("hospital", "apply", email=email, first_name=name, custom_fields=consent)["candidate"]
     for stage in ("Phone Screen", "Onsite Interview", "Final Panel"):
         it.act("hospital", "move", candidate=candidate, stage=stage)
     it.act("hospital", "score", candidate=candidate, rating="strong_yes")
