@@ -34,6 +34,7 @@ class Account:
     #: False: no API credentials are configured; what comes in by webhook is all there is.
     reachable: bool
     webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
+    hang_up: Callable[[], None] = field(default=lambda: None, repr=False)
 
     @property
     def declaration(self) -> Declaration:
@@ -71,6 +72,11 @@ class Accounts(Mapping[str, Account]):
 
     def __len__(self) -> int:
         return len(self._accounts)
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        for account in self._accounts.values():
+            account.hang_up()
 
     def that_take(self, kind: str) -> list[Account]:
         return [account for account in self._accounts.values() if account.takes(kind)]
@@ -141,6 +147,7 @@ def _account(
         settings=wanted,
         reachable=signed_in is not None,
         webhook_secrets=secrets.get("webhook", ()),
+        hang_up=http.close,
     )
 
 

@@ -14,7 +14,7 @@ from connector import acts
 from connector.accounts import Accounts
 from connector.clock import stamp
 from connector.court import Court, Facts, Heard
-from connector.diff import Change, Kind, Place, Situation, by_rule, diff
+from connector.diff import Change, Kind, Place, Situation, Wishes, by_rule, diff
 from connector.facts import fold
 from connector.flow import Verb
 from connector.model import AnyRecord, Candidate, Member, MemberStatus
@@ -59,6 +59,7 @@ def tick(store: Sqlite, bench: Bench, *, now: datetime) -> int:
             return ended
         if now < mark.until - timedelta(minutes=5):
             raise ClockWentBack
+        tx.ledger.missing([rule.name for rule in bench.rules], now=now)
         before = min(mark.until, now)
         found: set[int] = set()
         for query in touched(edges(bench.court.rules), before, now, bench.court.zone):
@@ -94,7 +95,8 @@ def settle(
     """Bring these people's tags and pools in line with the rules that act. A plan that a person applied has no limits."""
     found = situations(tx, bench, heard, acting(tx, bench))
     removable = deleted_for_good(tx, bench, now=now)
-    changes = [change for it in found for change in diff(it, bench.rules, removable=removable)]
+    wishes = Wishes(bench.rules)
+    changes = [change for it in found for change in diff(it, wishes, removable=removable)]
     stopped = set() if plan else over_limit(tx, bench, changes, now=now)
     counts = Counter({f"stopped:{rule}": 1 for rule in stopped})
     counts += write(tx, bench, [it for it in changes if it.rule not in stopped], facts, heard, now=now, plan=plan)
@@ -103,9 +105,9 @@ def settle(
 
 
 def deleted_for_good(tx: Tx, bench: Bench, *, now: datetime) -> set[str]:
-    """Rules that are in no file any more, and were not for long enough to let go of what they kept."""
-    gone = tx.ledger.missing([rule.name for rule in bench.rules], now=now)
-    return {rule for rule, since in gone.items() if now - since >= GRACE}
+    """Rules that are in no file any more, and were not for long enough to let go of what they kept. `tick` notes them."""
+    names = {rule.name for rule in bench.rules}
+    return {rule for rule, since in tx.ledger.departed().items() if rule not in names and now - since >= GRACE}
 
 
 def situations(

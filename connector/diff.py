@@ -40,6 +40,7 @@ class Situation:
     person: int
     places: Sequence[Place]
     owned: Sequence[Owned]
+    #: What rules say; one that is absent says no.
     heard: Mapping[str, Heard]
     #: Rules that act for this person (live, in the version that was approved).
     acting: Collection[str]
@@ -65,20 +66,36 @@ class Change:
         return self.rules[0]
 
 
+class Wishes:
+    """What each rule keeps, worked out once for everyone."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self.names = frozenset(rule.name for rule in rules)
+        #: rule → (what, folded key) → as it is spelt
+        self.of: dict[str, dict[tuple[What, str], str]] = {}
+        #: (what, folded key) → rules that keep it
+        self.keepers: dict[tuple[What, str], list[str]] = defaultdict(list)
+        for rule in rules:
+            if rule.keep is None:
+                continue
+            named: dict[tuple[What, str], str] = {("tag", fold(it)): it for it in rule.keep.tags}
+            self.of[rule.name] = named | {("pool", fold(it)): it for it in rule.keep.pools}
+            for target in self.of[rule.name]:
+                self.keepers[target].append(rule.name)
+
+
 @dataclass(slots=True)
 class _Target:
-    """What rules say of one tag or pool for one person."""
+    """What acting rules want of one tag or pool for one person."""
 
     spelt: str
     wanted: list[str] = field(default_factory=list)
-    held: bool = False
 
 
-def diff(situation: Situation, rules: Sequence[Rule], *, removable: Collection[str]) -> list[Change]:
+def diff(situation: Situation, wishes: Wishes, *, removable: Collection[str]) -> list[Change]:
     """`removable`: rules that were deleted for good, so that what they kept may go."""
-    targets = _targets(situation, rules)
+    targets = _targets(situation, wishes) if situation.places else {}
     rows = {(it.account, it.subject, it.kind, fold(it.key)): it for it in situation.owned}
-    known = {rule.name for rule in rules}
     changes: list[Change] = []
     for place in situation.places:
         keys = {key for what, key in targets if what == place.what}
@@ -86,37 +103,42 @@ def diff(situation: Situation, rules: Sequence[Rule], *, removable: Collection[s
         for key in sorted(keys):
             row = rows.pop((*_where(place), key), None)
             target = targets.get((place.what, key)) or _Target(row.key if row else key)
-            orphaned = row is not None and any(name not in known for name in row.rules)
-            if orphaned and row is not None and not all(name in removable for name in row.rules if name not in known):
-                target = _Target(target.spelt, target.wanted, held=True)
-            if change := _one(situation, place, key, target, row):
+            held = row is not None and _held(situation, wishes, (place.what, key), row, removable)
+            if change := _one(situation, place, key, target, row, held=held):
                 changes.append(change)
     changes.extend(_left_behind(situation, rows.values()))
     return changes
 
 
-def _where(place: Place) -> tuple[str, str, str]:
+def _where(place: Place) -> tuple[str, str, What]:
     return place.subject.account, place.subject.id, place.what
 
 
-def _targets(situation: Situation, rules: Iterable[Rule]) -> dict[tuple[str, str], _Target]:
-    targets: dict[tuple[str, str], _Target] = {}
-    for rule in rules:
-        if rule.keep is None:
-            continue
-        said = situation.heard.get(rule.name)
-        named: list[tuple[What, str]] = [("tag", it) for it in rule.keep.tags]
-        named += [("pool", it) for it in rule.keep.pools]
-        for what, spelt in named:
-            target = targets.setdefault((what, fold(spelt)), _Target(spelt))
-            if said is None or rule.name not in situation.acting or said.effect is Effect.HOLD:
-                target.held = True
-            elif said.effect is Effect.WANT:
-                target.wanted.append(rule.name)
+def _targets(situation: Situation, wishes: Wishes) -> dict[tuple[What, str], _Target]:
+    targets: dict[tuple[What, str], _Target] = {}
+    for rule, said in situation.heard.items():
+        if said.effect is Effect.WANT and rule in situation.acting:
+            for target, spelt in wishes.of.get(rule, {}).items():
+                targets.setdefault(target, _Target(spelt)).wanted.append(rule)
     return targets
 
 
-def _one(situation: Situation, place: Place, key: str, target: _Target, row: Owned | None) -> Change | None:
+def _held(
+    situation: Situation, wishes: Wishes, target: tuple[What, str], row: Owned, removable: Collection[str]
+) -> bool:
+    """It stays as it is while a rule that put it there is off, in shadow or only just deleted, or while one that acts
+    does not know or has not settled."""
+    for rule in row.rules:
+        deleted = rule not in wishes.names
+        if (deleted and rule not in removable) or (not deleted and rule not in situation.acting):
+            return True
+    said = (situation.heard.get(rule) for rule in wishes.keepers.get(target, ()) if rule in situation.acting)
+    return any(it is not None and it.effect is Effect.HOLD for it in said)
+
+
+def _one(
+    situation: Situation, place: Place, key: str, target: _Target, row: Owned | None, *, held: bool
+) -> Change | None:
     def change(kind: Kind, rules: Sequence[str]) -> Change:
         return Change(
             kind=kind,
@@ -140,7 +162,7 @@ def _one(situation: Situation, place: Place, key: str, target: _Target, row: Own
         return change("veto", row.rules)
     if target.wanted:
         return change("keep" if set(target.wanted) == set(row.rules) else "share", target.wanted)
-    if target.held:
+    if held:
         return change("keep", row.rules)
     return change("disown" if row.state == "theirs" else "remove", row.rules)
 

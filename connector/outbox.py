@@ -78,7 +78,8 @@ def _claim(
     tx: Tx, account: Account, guard: Guard, *, token: int, now: datetime, urgent: bool
 ) -> tuple[list[Queued], Counter[str]]:
     counts: Counter[str] = Counter()
-    tx.outbox.rescue(account=account.name, now=now, doubtful=account.declaration.unrepeatable)
+    doubtful = account.declaration.unrepeatable
+    tx.outbox.rescue(account=account.name, now=now, doubtful=doubtful, tries=MAX_ATTEMPTS)
     paused = {it.scope for it in tx.schedule.pauses() if it.account == account.name and it.until > now}
     if "" in paused:
         return [], counts

@@ -15,11 +15,12 @@ import msgspec
 
 from connector import judging, occasions
 from connector.cadence import Desk, upcoming
-from connector.court import Effect, Facts, Heard, hear, share
-from connector.decide import Bench, deleted_for_good, over_limit, situations
-from connector.diff import Change, Kind, diff
+from connector.court import share
+from connector.decide import Bench, over_limit
+from connector.diff import Change, Kind
 from connector.errors import KeepwarmError
-from connector.rules import ANSWERS, Cadence, Entry, Rule, explain, select
+from connector.pool import Pool
+from connector.rules import Cadence, Rule, explain
 from connector.store import ReadOnly, Sqlite, Tx
 
 LIVES = timedelta(days=7)
@@ -104,69 +105,6 @@ def make(store: Sqlite | ReadOnly, desk: Desk, *, now: datetime) -> Plan:
             cadences=tuple(_cadence_plan(tx, desk.bench, pool, it, now=now) for it in desk.bench.court.rules.cadences),
             doing={rule.name: rule.hash for rule in desk.bench.rules if rule.kind == "do" and rule.mode == "live"},
         )
-
-
-class Pool:
-    """The rule set over everyone, in one read: answers by SQL, then the same hearing and diff as for one person."""
-
-    def __init__(self, tx: Tx, bench: Bench, *, now: datetime, role: Facts | None = None) -> None:
-        self._tx, self._bench, self._now = tx, bench, now
-        self._context = bench.court.context(now, role=role)
-        #: rule → person → what it says; people for whom it is a plain no are absent
-        self.heard: dict[str, dict[int, Heard]] = {}
-        tx.db.conn.execute("drop table if exists temp.answers")
-        tx.db.conn.execute(ANSWERS)
-        self._read = frozenset().union(*(entry.depends for entry in bench.court.rules.entries))
-        for rule in bench.court.rules.standing:
-            self.heard[rule.name] = self._hear(rule)
-
-    def _hear(self, rule: Rule) -> dict[int, Heard]:
-        answers = self.answers(rule)
-        standing = self._tx.ledger.standing_of(rule.name)
-        zone = self._bench.court.zone
-        heard = {
-            person: hear(rule, answers.get(person, False), standing.get(person), now=self._now, zone=zone)
-            for person in answers.keys() | standing.keys()
-        }
-        if rule.name in self._read:
-            self._tx.db.conn.executemany(
-                "insert into answers (rule, person, answer) values (?, ?, ?)",
-                [
-                    (rule.name, person, None if said.effective is None else 1)
-                    for person, said in heard.items()
-                    if said.effective is not False
-                ],
-            )
-        return heard
-
-    def answers(self, entry: Entry) -> dict[int, bool | None]:
-        """person → True or None (unknown); whoever is absent is a no."""
-        query = select(entry, self._context)
-        cursor = self._tx.db.conn.execute(query.text, query.params)
-        return {person: True if answer else None for person, answer in cursor}
-
-    def changes(self) -> list[Change]:
-        """Everything that applying would do. Rules that are new act here as if they were approved."""
-        removable = deleted_for_good(self._tx, self._bench, now=self._now)
-        wanted = {p for said in self.heard.values() for p, it in said.items() if it.effect is Effect.WANT}
-        people = sorted(wanted | {row.person for row in self._tx.ledger.all_owned()})
-        no = Heard(False, Effect.NO, None)
-        found: list[Change] = []
-        for start in range(0, len(people), CHUNK * 20):
-            heard = {
-                person: {rule: said.get(person, no) for rule, said in self.heard.items()}
-                for person in people[start : start + CHUNK * 20]
-            }
-            for situation in situations(self._tx, self._bench, heard, self._would_act):
-                found.extend(diff(situation, self._bench.rules, removable=removable))
-        return found
-
-    def _would_act(self, person: int) -> Collection[str]:
-        return {
-            rule.name
-            for rule in self._bench.rules
-            if rule.mode == "live" and (rule.canary is None or share(person, rule.name, "canary") < rule.canary)
-        }
 
 
 def _rule_plans(tx: Tx, bench: Bench, pool: Pool, changes: Sequence[Change], *, now: datetime) -> Iterator[RulePlan]:

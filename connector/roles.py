@@ -15,7 +15,7 @@ from connector.court import Facts
 from connector.decide import Bench
 from connector.facts import fold
 from connector.model import AnyRecord, Job, JobPost, Label, Ref, User
-from connector.plan import Pool
+from connector.pool import Pool
 from connector.rules import Rule, compile_when
 from connector.store import Sqlite, Tx
 from connector.store.ledger import Decided

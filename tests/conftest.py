@@ -268,6 +268,8 @@ def home(home_of: Callable[..., Home]) -> Home:
 class Cast:
     """Records of people, as short as a test wants them."""
 
+    hired = Status.HIRED
+
     @staticmethod
     def candidate(id_: str, *emails: str, account: str = "ats", at: datetime = MONDAY, **more: Any) -> Candidate:
         return Candidate(ref=Ref(account, "candidate", id_), emails=emails, updated_at=at, **more)

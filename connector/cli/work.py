@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import click
@@ -17,12 +17,13 @@ from connector import plan as plans
 from connector import scheduler
 from connector.accounts import Account
 from connector.cli.words import Where, as_json, counted, plural, say, table, when
+from connector.errands import Answer, Errand, Errands, ask
+from connector.errors import KeepwarmError
 from connector.house import House, check, desk_of, opened, real_clock
 from connector.plan import Plan
 from connector.scheduler import Watch
 from connector.settings import Settings
-from connector.store import ReadOnly, Tx
-from connector.store.outbox import Queued
+from connector.store import Locked, ReadOnly, Tx
 from connector.web.app import application
 from connector.web.serving import serve as answer
 
@@ -165,35 +166,61 @@ def show(made: Plan, tx: Tx, settings: Settings) -> None:
 @click.option("--json", "machine", is_flag=True, help="For a machine.")
 @click.pass_obj
 def apply(where: Where, plan_id: str, approve: tuple[str, ...], machine: bool) -> None:
-    """Switch on the rules of a PLAN and make its changes. Refused when the plan is stale; safe to repeat."""
-    with opened(where.load(), os.environ, file=str(where.settings)) as house:
-        counts = applied(house, plan_id, approve=approve)
+    """Switch on the rules of a PLAN and make its changes. Refused when the plan is stale; safe to repeat.
+
+    While `serve` runs, it is `serve` that applies it and goes on pushing.
+    """
+    settings = where.load()
+    try:
+        with opened(settings, os.environ, file=str(where.settings)) as house:
+            counts = applied(house, plan_id, approve=approve)
+    except Locked:
+        say("`serve` has the database; asking it", err=True)
+        counts = _asked(settings, Errand(verb="apply", args={"plan": plan_id, "approve": list(approve)}))
     if machine:
         as_json(counts)
     else:
         say(f"applied {plan_id}: {counted(counts)}")
 
 
-def applied(house: House, plan_id: str, *, approve: tuple[str, ...] = ()) -> Counter[str]:
+def _asked(settings: Settings, errand: Errand) -> Counter[str]:
+    told = ask(settings.database, errand)
+    if told.refused:
+        raise plans.PlanRefused(told.refused)
+    if told.failed:
+        raise KeepwarmError(told.failed)
+    return Counter(told.counts)
+
+
+def applied(house: House, plan_id: str, *, approve: Sequence[str] = ()) -> Counter[str]:
     """Apply, then push until the platforms have it all."""
+    with shown("applied", house.accounts) as watch, _counting("applying") as progress:
+        counts = decided(house, plan_id, approve=approve, progress=progress)
+        scheduler.drain(house, pull=False, watch=watch)
+    with house.store.reading() as tx:
+        outbox = tx.outbox.counts()
+    return counts + Counter({f"actions {state}": count for state, count in outbox.items()})
+
+
+def decided(
+    house: House,
+    plan_id: str,
+    *,
+    approve: Sequence[str],
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Counter[str]:
+    """Apply without pushing. A mark beside the plan says that it was begun, so that a killed one goes on."""
     now = house.clock()
     found = plans.load(plan_id, house.plans, now=now)
     started = house.plans / f"{found.id}.started"
     resumed = started.exists()
     started.touch()
-    with shown("applied", house.accounts) as watch, _counting("applying") as progress:
-        try:
-            counts = plans.apply(
-                house.store, house.desk, found, now=now, approve=approve, resumed=resumed, progress=progress
-            )
-        except plans.PlanRefused:
-            if not resumed:
-                started.unlink()
-            raise
-        scheduler.drain(house, pull=False, watch=watch)
-    with house.store.reading() as tx:
-        outbox = tx.outbox.counts()
-    return counts + Counter({f"actions {state}": count for state, count in outbox.items()})
+    try:
+        return plans.apply(house.store, house.desk, found, now=now, approve=approve, resumed=resumed, progress=progress)
+    except plans.PlanRefused:
+        if not resumed:
+            started.unlink()
+        raise
 
 
 @contextmanager
@@ -216,26 +243,32 @@ def _counting(title: str) -> Iterator[Callable[[int, int], None]]:
 @click.pass_obj
 def replay(where: Where, delivery: int | None, dead: bool) -> None:
     """Read parked deliveries again after a fix (one DELIVERY, or all of them); or, with --dead, retry dead letters."""
-    with opened(where.load(), os.environ, file=str(where.settings)) as house:
-        now = house.clock()
-        if dead:
-            rows = [it.row for it in _dead(house)] if delivery is None else [delivery]
-            count = house.store.write(lambda tx: tx.outbox.retry(rows, now=now))
+    settings = where.load()
+    verb = "retry" if dead else "replay"
+    try:
+        with opened(settings, os.environ, file=str(where.settings)) as house:
+            counts = _again(house, verb, delivery)
             scheduler.drain(house, pull=False)
-            say(f"{plural(count, 'dead letter')} tried again; {len(_dead(house))} dead now")
-            return
-        with house.store.reading() as tx:
-            parked = {it.delivery for it in tx.inbox.parked()} if delivery is None else {delivery}
-        count = house.store.write(lambda tx: tx.inbox.reopen(sorted(parked)))
-        scheduler.drain(house, pull=False)
-        with house.store.reading() as tx:
-            left = len({it.delivery for it in tx.inbox.parked()})
-        say(f"{plural(count, 'delivery', 'deliveries')} read again; {left} parked now")
+    except Locked:
+        say("`serve` has the database; asking it", err=True)
+        counts = _asked(settings, Errand(verb=verb, args={"row": str(delivery or "")}))
+    store = ReadOnly(settings.database)
+    with store.reading() as tx:
+        left = len(tx.outbox.in_state("dead")) if dead else len({it.delivery for it in tx.inbox.parked()})
+    store.close()
+    what = ("dead letter", "dead letters") if dead else ("delivery", "deliveries")
+    say(f"{plural(counts['again'], *what)} tried again; {left} {'dead' if dead else 'parked'} now")
 
 
-def _dead(house: House) -> list[Queued]:
+def _again(house: House, verb: str, row: int | None) -> Counter[str]:
+    """Open parked deliveries, or dead letters, once more; all of them where no row is named."""
     with house.store.reading() as tx:
-        return tx.outbox.in_state("dead")
+        parked = sorted({it.delivery for it in tx.inbox.parked()}) if row is None else [row]
+        letters = [it.row for it in tx.outbox.in_state("dead")] if row is None else [row]
+    now = house.clock()
+    if verb == "retry":
+        return Counter(again=house.store.write(lambda tx: tx.outbox.retry(letters, now=now)))
+    return Counter(again=house.store.write(lambda tx: tx.inbox.reopen(parked)))
 
 
 @click.command()
@@ -245,15 +278,38 @@ def serve(where: Where, port: int | None) -> None:
     """Run it all: take webhooks, pull on schedule, judge, send. Stops cleanly on Ctrl-C and SIGTERM."""
     with opened(where.load(), os.environ, file=str(where.settings)) as house:
         running = scheduler.Running(house)
+        errands = Errands(house.settings.database, _errands(house, running))
         running.start()
+        errands.start()
         try:
             log.info("serving", host=house.settings.host, port=port or house.settings.port, accounts=list(house.accounts),
                      rules=house.rules.hash[:8])  # fmt: skip
             app = application(house.store, house.accounts, now=house.clock, wake=running.wake)
             answer(app, house.settings.host, port or house.settings.port)
         finally:
+            errands.stop()
             running.stop()
             log.info("stopped", threads=threading.active_count())
+
+
+def _errands(house: House, running: scheduler.Running) -> dict[str, Callable[[Errand], Answer]]:
+    """What a running `serve` does for commands that find the database taken."""
+
+    def apply_plan(errand: Errand) -> Answer:
+        try:
+            counts = decided(house, str(errand.args["plan"]), approve=list(errand.args.get("approve", ())))
+        except plans.PlanRefused as error:
+            return Answer(refused=str(error))
+        running.wake()
+        return Answer(counts=dict(counts))
+
+    def again(errand: Errand) -> Answer:
+        row = str(errand.args.get("row", ""))
+        counts = _again(house, errand.verb, int(row) if row else None)
+        running.wake()
+        return Answer(counts=dict(counts))
+
+    return {"apply": apply_plan, "replay": again, "retry": again}
 
 
 COMMANDS = (sync, plan, apply, replay, serve)

@@ -136,8 +136,8 @@ class Ledger:
         )
         return [row[0] for row in rows]
 
-    def missing(self, rules: Sequence[str], *, now: datetime) -> dict[str, datetime]:
-        """Rules that own things but are in no file any more, and since when we have known that."""
+    def missing(self, rules: Sequence[str], *, now: datetime, keep: bool = True) -> dict[str, datetime]:
+        """Rules that own things but are in no file any more, and since when we have known that. `keep`: note what is news."""
         names = _json(list(rules))
         gone = [
             row[0]
@@ -147,12 +147,19 @@ class Ledger:
                 (names,),
             )
         ]
-        if not gone and not self._db.execute("select 1 from departed limit 1").fetchone():
+        known = self.departed()
+        if not keep:
+            return dict.fromkeys(gone, now) | {rule: at for rule, at in known.items() if rule not in rules}
+        if not gone and not known:
             return {}
         self._db.execute("delete from departed where rule in (select value from json_each(?))", (names,))
         self._db.executemany(
             "insert or ignore into departed (rule, at) values (?, ?)", [(rule, stamp(now)) for rule in gone]
         )
+        return self.departed()
+
+    def departed(self) -> dict[str, datetime]:
+        """What `missing` noted when it was last asked to keep it."""
         return {row[0]: unstamp(row[1]) for row in self._db.execute("select rule, at from departed")}
 
     # what is ours

@@ -151,25 +151,27 @@ class Outbox:
             self.cancel_followers(row, now=now)
         return bool(done)
 
-    def rescue(self, *, account: str, now: datetime, doubtful: Sequence[Verb] = ()) -> int:
-        """Claims whose holder died are due again; those that cannot be looked up are left to a person."""
+    def rescue(self, *, account: str, now: datetime, doubtful: Sequence[Verb] = (), tries: int = 6) -> int:
+        """Claims whose holder died are due again. Left to a person: those that cannot be looked up, and those that were
+        tried `tries` times, because it may be they that kill whoever tries."""
         doubt = _json([verb.value for verb in doubtful])
         rows = self._db.execute(
-            "select id, verb in (select value from json_each(?)) from outbox"
+            "select id, verb in (select value from json_each(?)), attempts from outbox"
             " where state = 'sending' and account = ? and leased_until < ?",
             (doubt, account, stamp(now)),
         ).fetchall()
-        for row, in_doubt in rows:
-            state, outcome = ("dead", "may have been sent; not repeated") if in_doubt else ("pending", "claim lapsed")
+        for row, in_doubt, attempts in rows:
+            over = in_doubt or attempts >= tries
+            outcome = "may have been sent; not repeated" if in_doubt else f"claim lapsed, {attempts} times tried"
             self._db.execute(
                 "update outbox set state = ?, outcome = ?, token = null, leased_until = null, settled_at = ? where id = ?",
-                (state, outcome, stamp(now) if in_doubt else None, row),
+                ("dead" if over else "pending", outcome, stamp(now) if over else None, row),
             )
             self._db.execute(
                 "update attempts set ended_at = ?, outcome = ? where action = ? and ended_at is null",
                 (stamp(now), outcome, row),
             )
-            if in_doubt:
+            if over:
                 self.cancel_followers(row, now=now)
         return len(rows)
 

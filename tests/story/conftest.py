@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +17,7 @@ from connector import accounts, house, plan, scheduler
 from connector import settings as settings_
 from connector.cli.sandboxes import Stage, instead, staged
 from connector.house import House
+from connector.settings import Settings
 from connector.store import Sqlite
 from connector.web.app import application
 from connector.web.serving import listen, server
@@ -180,20 +181,33 @@ class Theatre:
 
 
 @contextmanager
-def opened(folder: Path, people: int) -> Iterator[Theatre]:
+def set_up(folder: Path, people: int) -> Iterator[tuple[Settings, dict[str, str], dict[str, Stage]]]:
+    """Sandboxes with people in them, and settings that point there."""
     (folder / "rules").mkdir(parents=True)
     (folder / "rules" / "rules.yaml").write_text(RULES, encoding="utf-8")
     plain = settings_.read(SETTINGS, "settings.yaml", folder=folder)
     with staged(plain, world(people, now=NOON)) as stages:
         pointed, environment = instead(plain, stages)
-        # the acts below fill the fields that the sandbox's own people have
-        pointed = replace(pointed, database=folder / "keepwarm.db")
+        yield replace(pointed, database=folder / "keepwarm.db"), environment, stages
+
+
+@pytest.fixture(scope="session")
+def stages_of() -> Callable[[Path, int], AbstractContextManager[tuple[Settings, dict[str, str], dict[str, Stage]]]]:
+    return set_up
+
+
+@contextmanager
+def opened(folder: Path, people: int) -> Iterator[Theatre]:
+    with set_up(folder, people) as (pointed, environment, stages):
         clock = Clock(stages)
         with Sqlite(pointed.database) as store:
             made = accounts.connect(pointed, environment)
             it = house.assemble(pointed, house.load_rules(pointed), made, store, clock)
-            with door_of(it) as door:
-                yield Theatre(stages, it, clock, door)
+            try:
+                with door_of(it) as door:
+                    yield Theatre(stages, it, clock, door)
+            finally:
+                made.close()
 
 
 @contextmanager

@@ -89,7 +89,7 @@ def test_a_runner_up_in_lever_gets_the_tag_there(theatre: Theatre) -> None:
     it = theatre
     run = it.act("software", "apply", email="chloe.story@example.org", name="Chloe Story")["opportunity"]
     it.act("software", "change_consent", opportunity=run, allowed=True)
-    it.act("software", "move", opportunity=run, stage="On-site interview")
+    it.act("software", "move", opportunity=run, stage="Onsite Interview")
     it.act("software", "score", opportunity=run, rating=4)
     it.act("software", "archive", opportunity=run, reason="Stronger candidate chosen")
     it.until(lambda: it.effects("software", "add_note", subject=run))
