@@ -332,8 +332,12 @@ def _decided(
 def opt_outs(
     tx: Tx, bench: Bench, facts: Mapping[int, Facts], heard: Mapping[int, Mapping[str, Heard]], *, now: datetime
 ) -> int:
-    """An objection from anywhere is written to every audience that still holds the person as mailable."""
+    """An objection from anywhere is written to every audience that still holds the person as mailable.
+
+    Not before a person applied a first plan: what settings make of a platform's flags is to be seen once beforehand."""
     activations = tx.ledger.activations()
+    if not activations:
+        return 0
     off = [rule for rule in bench.rules if rule.keep and rule.keep.subscription is False]
     queued: list[Queued] = []
     for person, known in facts.items():
@@ -342,15 +346,23 @@ def opt_outs(
             said = heard[person].get(rule.name)
             if said and said.effective and said.answer and bench.court.acts(rule, activations, person):
                 why = why or rule.name
-        if why is None:
-            continue
-        for it in tx.records.by_address(tx.mirror.addresses(person)):
-            account = bench.accounts.get(it.ref.account)
-            if not isinstance(it, Member) or account is None or not account.can(Verb.SUPPRESS_MEMBER):
-                continue
-            if it.status in (MemberStatus.SUBSCRIBED, MemberStatus.PENDING):
-                occasion = stamp(it.updated_at) if it.updated_at else ""
-                queued.append(
-                    acts.suppress_member(account.name, it.email, occasion=occasion, rule=why, person=person, due_at=now)
+        for it in still_mailable(tx, bench, person) if why else ():
+            occasion = stamp(it.updated_at) if it.updated_at else ""
+            queued.append(
+                acts.suppress_member(
+                    it.ref.account, it.email, occasion=occasion, rule=why or "", person=person, due_at=now
                 )
+            )
     return tx.outbox.put(queued, now=now)
+
+
+def still_mailable(tx: Tx, bench: Bench, person: int) -> list[Member]:
+    """Where audiences hold an address of theirs, also a former one, as one that may be mailed."""
+    return [
+        it
+        for it in tx.records.by_address(tx.mirror.known_addresses(person))
+        if isinstance(it, Member)
+        and it.status in (MemberStatus.SUBSCRIBED, MemberStatus.PENDING)
+        and (account := bench.accounts.get(it.ref.account)) is not None
+        and account.can(Verb.SUPPRESS_MEMBER)
+    ]

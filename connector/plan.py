@@ -16,7 +16,7 @@ import msgspec
 from connector import judging, occasions
 from connector.cadence import Desk, upcoming
 from connector.court import share
-from connector.decide import Bench, over_limit
+from connector.decide import Bench, over_limit, still_mailable
 from connector.diff import Change, Kind
 from connector.errors import KeepwarmError
 from connector.pool import Pool
@@ -82,6 +82,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     people: int
     rules: tuple[RulePlan, ...]
     cadences: tuple[CadencePlan, ...]
+    #: Members who objected elsewhere and are still mailable in an audience: they will be unsubscribed there.
+    opt_outs: int = 0
     #: Rules with `do:` that applying switches on: name → hash.
     doing: dict[str, str] = {}
 
@@ -103,6 +105,7 @@ def make(store: Sqlite | ReadOnly, desk: Desk, *, now: datetime) -> Plan:
             people=tx.mirror.count(),
             rules=tuple(_rule_plans(tx, desk.bench, pool, changes, now=now)),
             cadences=tuple(_cadence_plan(tx, desk.bench, pool, it, now=now) for it in desk.bench.court.rules.cadences),
+            opt_outs=sum(len(still_mailable(tx, desk.bench, it)) for it in tx.mirror.unsubscribed()),
             doing={rule.name: rule.hash for rule in desk.bench.rules if rule.kind == "do" and rule.mode == "live"},
         )
 
@@ -295,7 +298,8 @@ def _activate(tx: Tx, desk: Desk, plan: Plan, *, now: datetime) -> list[int]:
         if rule.name in fresh and rule.kind == "do" and rule.when is None:
             occasions.baseline(tx, rule, [p for p, yes in pool.answers(rule).items() if yes], now=now)
     tx.ledger.activate(hashes, set_hash=plan.set_hash, now=now, plan=plan.id)
-    concerned = {change.person for change in pool.changes() if change.kind != "keep"}
+    concerned = set(tx.mirror.unsubscribed())
+    concerned |= {change.person for change in pool.changes() if change.kind != "keep"}
     for cadence in bench.court.rules.cadences:
         concerned |= {person for person, yes in pool.answers(cadence).items() if yes}
     return sorted(concerned)

@@ -135,15 +135,8 @@ def _story(house: House, stages: dict[str, Stage], clock: DemoClock, invented: W
 
 def _short(plan: plans.Plan) -> plans.Plan:
     """Three samples a rule are enough to see."""
-    rules = tuple(_with_samples(it, 3) for it in plan.rules)
-    return plans.Plan(
-        id=plan.id, made_at=plan.made_at, expires_at=plan.expires_at, set_hash=plan.set_hash, people=plan.people,
-        rules=rules, cadences=plan.cadences, doing=plan.doing,
-    )  # fmt: skip
-
-
-def _with_samples(it: plans.RulePlan, count: int) -> plans.RulePlan:
-    return msgspec.structs.replace(it, samples=it.samples[:count])
+    rules = tuple(msgspec.structs.replace(it, samples=it.samples[:3]) for it in plan.rules)
+    return msgspec.structs.replace(plan, rules=rules)
 
 
 def _life(stages: dict[str, Stage], invented: World) -> None:

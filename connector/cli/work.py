@@ -138,6 +138,10 @@ def show(made: Plan, tx: Tx, settings: Settings) -> None:
             say(f"  {it.rule}: {count:,} held back: {why}")
         if it.limit:
             say(f"  {it.rule}: OVER ITS LIMIT ({it.limit}); `apply --approve {it.rule}` if that is right")
+    if made.opt_outs:
+        say(
+            f"\n  {plural(made.opt_outs, 'member')} objected elsewhere: to be unsubscribed in the audience, now and from then on"
+        )
     for cadence in made.cadences:
         if cadence.limit:
             say(f"  {cadence.cadence}: {cadence.limit}: `apply --approve {cadence.cadence}`")

@@ -275,6 +275,9 @@ class Mirror:
         ).fetchone()
         return Found(person=row[0], name=row[1], email=row[2], region=row[3]) if row else None
 
+    def unsubscribed(self) -> list[int]:
+        return [row[0] for row in self._db.execute("select id from people where unsubscribed = 1 order by id")]
+
     def first_name(self, person: int) -> str | None:
         row = self._db.execute("select first_name from profiles where person = ?", (person,)).fetchone()
         return row[0] if row else None
