@@ -97,6 +97,7 @@ def told(tx: Tx, settings: Settings, found: RuleSet, person: int, *, rule: str |
     answers = desk.bench.court.answers(facts, standing, now=now)
     context = desk.bench.court.context(now, answers=answers)
     whys = [explained(it, facts, context) for it in found.entries if rule in (None, it.name)]
+    events = {it.name: f" (when {it.when.event})" for it in found.rules if it.when}
     profile = tx.mirror.profile(person)
     name = profile.name if profile else ""
     if machine:
@@ -112,7 +113,7 @@ def told(tx: Tx, settings: Settings, found: RuleSet, person: int, *, rule: str |
     for why in whys:
         say()
         if rule is None:
-            say(f"{why.name}: {_WORD[why.answer]} — {why.deciding}")
+            say(f"{why.name}{events.get(why.name, '')}: {_WORD[why.answer]} — {why.deciding}")
             if why.changes and why.answer is not True:
                 say(f"  would change if {why.changes}")
             if why.next_change:
