@@ -157,6 +157,19 @@ def _cancel(tx: Tx, cadence: str, person: int, why: str, *, now: datetime) -> No
     tx.outbox.cancel(waiting, why=why, now=now)
     stopped = [it for it in tx.schedule.messages(person) if it.cadence == cadence and it.state == "queued"]
     tx.schedule.message(replace(it, state="failed", why=why) for it in stopped)
+    # whoever carries the tag of a mailing that has not gone out yet would still get it
+    tagged = {str(it.action.args.get("message")): it for it in tx.outbox.mailed(person)}
+    tx.outbox.put(
+        [
+            acts.remove_tag(
+                it.action.account, it.action.subject, str(it.action.args["tag"]), occasion=message.id, rule=cadence,
+                person=person, due_at=now, row=None,
+            )
+            for message in stopped
+            if (it := tagged.get(message.id)) and it.action.subject
+        ],
+        now=now,
+    )  # fmt: skip
 
 
 # sending
@@ -164,6 +177,9 @@ def _cancel(tx: Tx, cadence: str, person: int, why: str, *, now: datetime) -> No
 
 def prepare(store: Sqlite, desk: Desk, *, now: datetime) -> Counter[str]:
     """Queue the messages whose time is near. Empty: none is."""
+    with store.reading() as tx:
+        if not tx.schedule.enrolments_due(now=now + LEAD, limit=1):
+            return Counter()
 
     def work(tx: Tx) -> Counter[str]:
         due = tx.schedule.enrolments_due(now=now + LEAD, limit=BATCH)
@@ -205,7 +221,9 @@ def _one(
         return "in shadow"
     due = enrolment.due_at or now
     slot = due if due >= now else desk.slot(cadence, now + QUARTER, facts)
-    if slot is None or slot - due > PATIENCE:
+    # patience counts from when it was first meant to go, however often it was put off since
+    planned = desk.nth(cadence, enrolment.joined_at, enrolment.n, facts) or due
+    if slot is None or slot - planned > PATIENCE:
         return _miss(tx, desk, cadence, enrolment, facts, "its time passed while nothing could be sent", now=now)
     seen = [it for it in tx.schedule.messages(person) if it.cadence == cadence.name and it.state in _SPENT]
     heard = desk.bench.court.hear_all(facts, _standing(tx, person), now=now)
@@ -223,7 +241,7 @@ def _one(
     message = _message(cadence, template, enrolment, slot, way)
     queued = _actions(tx, desk, cadence, message, way, profile.email, mailings, now=now)
     held = desk.guard.judge(tx, queued[-1], now=now)
-    if held is not None and held.until is not None and held.until - due <= PATIENCE:
+    if held is not None and held.until is not None and held.until - planned <= PATIENCE:
         later = desk.slot(cadence, held.until, facts)
         tx.schedule.enrol([replace(enrolment, due_at=later, why=held.why, changed_at=now)])
         return "postponed"
@@ -257,7 +275,7 @@ def _piece(desk: Desk, cadence: Cadence, facts: Facts, seen: Sequence[Message], 
 
 def _message(cadence: Cadence, template: str, enrolment: Enrolment, slot: datetime, way: MessageSettings) -> Message:
     prefix = f"{marker(cadence.name, template, slot)}:" if way.by == "campaign" else f"{cadence.name}:{enrolment.n}:"
-    joined = "" if way.by == "campaign" else f":{enrolment.joined_at:%Y%m%d}"
+    joined = "" if way.by == "campaign" else f":{enrolment.joined_at:%Y%m%dT%H%M%S}"
     return Message(
         id=f"{prefix}{enrolment.person}{joined}",
         person=enrolment.person,
@@ -309,7 +327,7 @@ def _miss(
 ) -> str:  # fmt: skip
     """Write down what was not sent and why, and go on to the next time."""
     missed = message or Message(
-        id=f"{cadence.name}:{enrolment.n}:{enrolment.person}:{enrolment.joined_at:%Y%m%d}", person=enrolment.person,
+        id=f"{cadence.name}:{enrolment.n}:{enrolment.person}:{enrolment.joined_at:%Y%m%dT%H%M%S}", person=enrolment.person,
         cadence=cadence.name, template="", purpose="marketing", state="missed", due_at=enrolment.due_at or now,
     )  # fmt: skip
     tx.schedule.message([replace(missed, state="missed", why=why)])
@@ -327,7 +345,7 @@ def _advance(
     while due is not None and due < now - PATIENCE:
         skipped.append(
             Message(
-                id=f"{cadence.name}:{n}:{enrolment.person}:{enrolment.joined_at:%Y%m%d}",
+                id=f"{cadence.name}:{n}:{enrolment.person}:{enrolment.joined_at:%Y%m%dT%H%M%S}",
                 person=enrolment.person,
                 cadence=cadence.name,
                 template="",

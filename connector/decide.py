@@ -29,6 +29,8 @@ BATCH = 50
 DAY = timedelta(days=1)
 #: A deleted rule's tags are kept so long, in case it was only moved.
 GRACE = timedelta(days=7)
+#: A clock that is put right by less goes on being trusted.
+BACK = timedelta(minutes=5)
 
 
 class ClockWentBack(Exception):
@@ -57,7 +59,7 @@ def tick(store: Sqlite, bench: Bench, *, now: datetime) -> int:
         ended = tx.mirror.end_consents(now)
         if mark.until is None:
             return ended
-        if now < mark.until - timedelta(minutes=5):
+        if now < mark.until - BACK:
             raise ClockWentBack
         tx.ledger.missing([rule.name for rule in bench.rules], now=now)
         before = min(mark.until, now)
@@ -113,11 +115,15 @@ def deleted_for_good(tx: Tx, bench: Bench, *, now: datetime) -> set[str]:
 def situations(
     tx: Tx, bench: Bench, heard: Mapping[int, Mapping[str, Heard]], acting: Callable[[int], Collection[str]]
 ) -> Iterator[Situation]:
-    """Each person with where they stand on the platforms and what of it is ours. `acting`: the rules that act for them."""
+    """Each person with where they stand on the platforms and what of it is ours. `acting`: the rules that act for them.
+
+    What is ours where nothing can be put now (credentials taken out, another `takes`) is held: it is still ours later."""
     people = list(heard)
+    taking = {(it.name, what) for what in ("tag", "pool") for it in bench.accounts.that_take(f"{what}s")}
     owned: dict[int, list[Owned]] = defaultdict(list)
     for row in tx.ledger.owned(people):
-        owned[row.person].append(row)
+        if (row.account, row.kind) in taking:
+            owned[row.person].append(row)
     vetoes: dict[int, dict[tuple[str, str], str]] = defaultdict(dict)
     for (person, what, key), hash_ in tx.ledger.vetoes(people).items():
         vetoes[person][what, key] = hash_
@@ -181,17 +187,19 @@ def _recent(record: AnyRecord) -> str:
 
 def over_limit(tx: Tx, bench: Bench, changes: Sequence[Change], *, now: datetime) -> set[str]:
     """Rules that would change too much at once: nothing of them is written until a person looked at a plan."""
-    owned = Counter[str]()
-    for (rule, _), count in tx.ledger.owned_counts().items():
-        owned[rule] += count
+    owned: Counter[str] | None = None
     stopped = set()
     shares = {rule.name: rule.max_changes for rule in bench.rules}
     kinds: tuple[tuple[Kind, ChangeLimit], ...] = (("add", bench.settings.add), ("remove", bench.settings.remove))
     for kind, limit in kinds:
         for rule, count in by_rule(changes, kind).items():
             done = tx.ledger.decided_since(rule, kind == "add", now - DAY)
-            share = shares.get(rule) or limit.share
-            if done + count > max(limit.always, owned[rule] * share):
+            if done + count <= limit.always:
+                continue
+            if owned is None:  # counts through all that is ours, so only where it matters
+                owned = sum((Counter({name: kept}) for (name, _), kept in tx.ledger.owned_counts().items()), Counter())
+            own = shares.get(rule)
+            if done + count > owned[rule] * (limit.share if own is None else own):
                 stopped.add(rule)
     return stopped
 

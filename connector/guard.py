@@ -24,6 +24,7 @@ from connector.store.outbox import Queued
 
 #: A message that a cap holds back waits this long at most, then it is dropped with its reason.
 PATIENCE = timedelta(days=7)
+_INSTANT = timedelta(seconds=1)
 #: Verbs that can only take something away are never held back.
 LETTING_GO = frozenset({Verb.REMOVE_TAG, Verb.SUPPRESS_MEMBER, Verb.REMOVE_SOURCE})
 
@@ -121,13 +122,19 @@ class Guard:
     def _still_enrolled(self, case: Case) -> Held | None:
         """For messages of a cadence: does who still hold, and stop_when not, right before sending."""
         cadence = self._cadences.get(case.queued.rule)
-        if cadence is None:
-            return None
+        if cadence is None or cadence.mode != "live":
+            return Held("its cadence is in no file any more" if cadence is None else "its cadence is switched off")
         if self.court.judge(cadence, case.facts, case.context) is not True:
             return Held("no longer matches the cadence")
         if self.court.stops(cadence.name, case.facts, case.context) is not False:
             return Held("stop_when holds")
         return None
+
+    def _in_time(self, case: Case) -> Held | None:
+        """What was queued before a long outage is news no more."""
+        slot = case.queued.action.args.get("slot_at")
+        late = slot is not None and case.context.now - unstamp(slot) > PATIENCE
+        return Held("its time passed while nothing could be sent") if late else None
 
     def _in_control_group(self, case: Case) -> Held | None:
         person = case.queued.person or 0
@@ -141,7 +148,9 @@ class Guard:
             since = cap.span.since(case.reaches_at, self.court.zone)
             sent = case.tx.schedule.sent_since(person, since, marketing=name == "marketing", but=own)
             if len(sent) >= cap.count:
-                free_at = cap.span.after(sorted(sent)[-cap.count], self.court.zone)
+                # the last instant of a window is inside it; and wherever clocks change, later is always later
+                free_at = cap.span.after(sorted(sent)[-cap.count], self.court.zone) + _INSTANT
+                free_at = max(free_at, case.reaches_at + _INSTANT)
                 if free_at - case.queued.due_at > PATIENCE:
                     return Held(f"cap on {name}: not free within {PATIENCE.days} days")
                 return Held(f"cap on {name}", free_at)
@@ -166,7 +175,8 @@ _CHECKS: Mapping[str, tuple[Check, ...] | None] = {
     MEMBER: _MAIL,
     SERVICE: (*_MAIL, Guard._quiet),
     MARKETING: (
-        *_MAIL, Guard._marketing, Guard._still_enrolled, Guard._in_control_group, Guard._capped, Guard._quiet,
+        *_MAIL, Guard._marketing, Guard._still_enrolled, Guard._in_time, Guard._in_control_group, Guard._capped,
+        Guard._quiet,
     ),
     NOTICE: None,
     OPT_OUT: None,

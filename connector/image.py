@@ -12,6 +12,7 @@ from connector.facts import fold
 from connector.model import Candidate, Interview, MemberStatus, Ref, StageVisit, TouchKind, User
 from connector.settings import Words
 from connector.store.mirror import Image
+from connector.written import as_instant
 
 #: How far a platform's own stamp may be from when we saw the answer to our write.
 ECHO = timedelta(minutes=5)
@@ -34,7 +35,7 @@ def image(person: int, held: Holdings, words: Words) -> Image:
         "private": any(it.private for it in people),
         "employment": _employment(people, applications, held),
         "unsubscribed": _unsubscribed(people, held),
-        **_consent(people, fields, held),
+        **_consent(people, fields, held, words),
         "last_contacted": stamped(_last_contacted(held)),
         "last_activity": stamped(_latest(_activity(held))),
         "first_seen": stamped(_earliest(it.created_at for it in people)),
@@ -130,7 +131,7 @@ def _unsubscribed(people: Sequence[Candidate], held: Holdings) -> bool:
 
 
 def _consent(
-    people: Sequence[Candidate], fields: Mapping[str, tuple[str, ...]], held: Holdings
+    people: Sequence[Candidate], fields: Mapping[str, tuple[str, ...]], held: Holdings, words: Words
 ) -> dict[str, bool | str | None]:
     """Any no is a no. A yes is one that was given: in the ATS's own consent record, a field, or a confirmed sign-up.
 
@@ -139,20 +140,14 @@ def _consent(
     allowed = [it.contact_allowed for it in people]
     signed_up = any(it.status in _MAILABLE and it.opted_in_at for it in held.members)
     ends = [it.contact_expires_at for it in people if it.contact_allowed and it.contact_expires_at]
-    ends += [moment for text in fields.get("consent_expires", ()) if (moment := _moment(text))]
+    ends += [
+        moment for text in fields.get("consent_expires", ()) if (moment := as_instant(text, words.vocabulary.zone))
+    ]
     # a date until which they agreed is an agreement too
     yes: bool | None = True if stated or True in allowed or signed_up or ends else None
     if _unsubscribed(people, held) or stated is False:
         yes = False
     return {"consent.email": yes, "consent.expires": stamp(min(ends)) if ends else None}
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.astimezone()
 
 
 def _last_contacted(held: Holdings) -> datetime | None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from connector.accounts import Account
 from connector.errors import Malformed
-from connector.flow import GONE, Reading, Spoiled
-from connector.model import AnyRecord, Candidate, Engagement, EngagementKind, Gone, Member, MemberStatus, Ref
+from connector.flow import GONE, Hint, Reading, Spoiled
+from connector.model import AnyRecord, Candidate, Engagement, EngagementKind, Gone, Member, MemberStatus, Merged, Ref
 from connector.raw import Raw
 from connector.store import Sqlite, Tx
 from connector.store.inbox import Kept
@@ -76,6 +76,7 @@ def _settle(tx: Tx, readings: Sequence[_Read], *, now: datetime, keep_bodies: bo
         counts["records"] += len(reading.records)
         counts["parked"] += len(reading.spoiled)
         learn(tx, reading.records, source=delivery.account, now=now)
+        remember(tx, reading.records, now=now)
         applied = tx.records.apply(
             reading.records,
             received_at=delivery.received_at,
@@ -91,11 +92,21 @@ def _settle(tx: Tx, readings: Sequence[_Read], *, now: datetime, keep_bodies: bo
         if reading.hints:
             tx.inbox.hint(reading.hints, due_at=now + COALESCE)
             counts["hints"] += len(reading.hints)
+        if applied.tagged and delivery.id.startswith("pull:"):
+            tx.inbox.hint(list(_tagged(applied.tagged)), due_at=now)
+            counts["hints"] += len(applied.tagged)
         tx.inbox.park(it.kept.row, reading.spoiled, now=now)
         said = reading.records or reading.hints
         state = "parked" if reading.spoiled else "read" if said else "ignored"
         tx.inbox.settle(it.kept.row, state=state, note=reading.note, keep_body=keep_bodies)
     return counts
+
+
+def _tagged(candidates: Iterable[Ref]) -> Iterator[Hint]:
+    """A tag's own row came in between: whether that moves the candidate too is not promised, so they are read again.
+
+    Not on a complete walk, which lists the candidates themselves."""
+    return (Hint(ref, "a tag was put on") for ref in sorted(candidates, key=lambda it: it.id))
 
 
 def expire(store: Sqlite, *, bodies: datetime, parked: datetime) -> Counter[str]:
@@ -131,7 +142,37 @@ def learn(tx: Tx, records: Sequence[AnyRecord], *, source: str, now: datetime) -
             Suppression(identity=f"e:{address}", scope="everything", source=source, reason=reason, learnt_at=at)
             for address in addresses
         ]
-    return tx.ledger.suppress(found)
+    news = tx.ledger.suppress(found)
+    if news:  # an outdated record changes nothing else that would have its person looked at
+        tx.records.soil_addresses(it.identity.removeprefix("e:") for it in found)
+    return news
+
+
+def remember(tx: Tx, records: Sequence[AnyRecord], *, now: datetime) -> None:
+    """A record that is merged away or deleted takes its own "do not write" with it; the objection stays."""
+    ended = {it.ref for it in records if isinstance(it, Merged | Gone) and it.ref.kind == "candidate"}
+    refusing = [it for it in records if isinstance(it, Candidate) and _said_no(it)]
+    found = [it for it in refusing if it.ref in ended or _is_late(it, tx.records.get(it.ref))]
+    found += [it for ref in ended if isinstance(it := tx.records.get(ref), Candidate) and _said_no(it)]
+    for it in found:
+        identities = [f"c:{it.ref.account}:{it.ref.id}", *(f"e:{address}" for address in it.emails)]
+        tx.ledger.suppress(
+            Suppression(identity=identity, scope="everything", source=it.ref.account,
+                        reason="a record that is gone said no", learnt_at=it.updated_at or now)
+            for identity in identities
+        )  # fmt: skip
+        tx.records.soil_addresses(it.emails)
+
+
+def _said_no(candidate: Candidate) -> bool:
+    return candidate.can_email is False or candidate.contact_allowed is False
+
+
+def _is_late(candidate: Candidate, held: AnyRecord | None) -> bool:
+    """It tells of the time before the record was gone."""
+    if not isinstance(held, Gone) or held.at is None or candidate.updated_at is None:
+        return isinstance(held, Merged)
+    return candidate.updated_at < held.at
 
 
 __all__ = ["COALESCE", "Candidate", "learn", "read_waiting"]

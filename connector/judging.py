@@ -17,6 +17,9 @@ BATCH = 50
 
 def judge_waiting(store: Sqlite, desk: Desk, *, now: datetime, limit: int = BATCH) -> Counter[str]:
     """Judge the next people. Empty: nobody waits."""
+    with store.reading() as tx:
+        if not tx.mirror.to_judge(1):
+            return Counter()
 
     def work(tx: Tx) -> Counter[str]:
         people = tx.mirror.to_judge(limit)

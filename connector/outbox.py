@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from connector import acts
 from connector.accounts import Account
 from connector.adapter import Pushes
 from connector.clock import unstamp
@@ -61,6 +62,9 @@ def send(
     """Claim what is due for this account and push it. Empty: nothing is due. Only the holder of its lane calls this.
 
     `urgent`: only opt-outs."""
+    with store.reading() as tx:
+        if not tx.outbox.ready(account.name, now=now(), urgent=urgent):
+            return Counter()
     claimed, counts = store.write(lambda tx: _claim(tx, account, guard, token=token, now=now(), urgent=urgent))
     if not claimed:
         return counts
@@ -79,7 +83,11 @@ def _claim(
 ) -> tuple[list[Queued], Counter[str]]:
     counts: Counter[str] = Counter()
     doubtful = account.declaration.unrepeatable
-    tx.outbox.rescue(account=account.name, now=now, doubtful=doubtful, tries=MAX_ATTEMPTS)
+    if lapsed := tx.outbox.lapsed(account.name, now=now):
+        tx.outbox.rescue(account=account.name, now=now, doubtful=doubtful, tries=MAX_ATTEMPTS)
+        for queued in tx.outbox.by_key(acts.keys(lapsed)).values():
+            if queued.state == "dead":
+                _failed(tx, queued, queued.outcome)
     paused = {it.scope for it in tx.schedule.pauses() if it.account == account.name and it.until > now}
     if "" in paused:
         return [], counts
@@ -157,6 +165,8 @@ def _settle(tx: Tx, account: Account, queued: Queued, outcome: Receipt | Failure
             queued.row, token=queued.token, state="sent", outcome="already so" if outcome.already else "", now=now,
             receipt={"ref": outcome.ref, "already": outcome.already},
         )  # fmt: skip
+        for scope in (queued.action.verb.value, ""):
+            tx.schedule.resume(account.name, scope)
         if done:
             _sent(tx, queued, outcome, now=now)
         return "already" if outcome.already else "sent"
@@ -175,12 +185,13 @@ def _settle(tx: Tx, account: Account, queued: Queued, outcome: Receipt | Failure
     if isinstance(error, Suppressed) and queued.action.subject is not None:
         learn(tx, queued, error.reason, now=now)
     if settled.state in ("dead", "cancelled"):
-        _failed(tx, queued, settled.outcome, now=now)
+        _failed(tx, queued, settled.outcome)
     return settled.state
 
 
 def _sent(tx: Tx, queued: Queued, receipt: Receipt, *, now: datetime) -> None:
     action, subject = queued.action, queued.action.subject
+    tx.schedule.resume(action.account, action.verb.value)
     if action.verb in (Verb.ADD_TAG, Verb.REMOVE_TAG) and subject is not None and "slot_at" not in action.args:
         kind = "pool" if subject.kind == "member" else "tag"
         tag = str(action.args["tag"])
@@ -198,11 +209,16 @@ def _sent(tx: Tx, queued: Queued, receipt: Receipt, *, now: datetime) -> None:
 
 def _give_up(tx: Tx, queued: Queued, why: str, *, now: datetime) -> None:
     tx.outbox.cancel([queued.row], why=f"guard: {why}", now=now)
-    _failed(tx, queued, why, now=now)
+    _failed(tx, queued, why)
 
 
-def _failed(tx: Tx, queued: Queued, why: str, *, now: datetime) -> None:
-    """What was planned around this act will not come true."""
+def _failed(tx: Tx, queued: Queued, why: str) -> None:
+    """What was planned around this act, and around those that were to follow it, will not come true."""
+    for it in (queued, *tx.outbox.followers(queued.row)):
+        _let_go(tx, it, why)
+
+
+def _let_go(tx: Tx, queued: Queued, why: str) -> None:
     action, subject = queued.action, queued.action.subject
     if action.verb is Verb.ADD_TAG and subject is not None and "slot_at" not in action.args:
         kind = "pool" if subject.kind == "member" else "tag"

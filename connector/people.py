@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from connector.acts import OPT_OUT
 from connector.applications import Holdings, furthest_stage
 from connector.clock import stamp
 from connector.errors import KeepwarmError
@@ -37,6 +38,9 @@ class Lens:
 
 def rebuild(store: Sqlite, lens: Lens, *, now: datetime, limit: int = BATCH) -> Counter[str]:
     """Build the people of the next dirty candidates. Empty: nothing is dirty."""
+    with store.reading() as tx:
+        if not tx.records.dirty(1):
+            return Counter()
 
     def work(tx: Tx) -> Counter[str]:
         dirty = tx.records.dirty(limit)
@@ -48,14 +52,6 @@ def rebuild(store: Sqlite, lens: Lens, *, now: datetime, limit: int = BATCH) -> 
         return Counter(candidates=len(dirty), people=built)
 
     return store.write(work)
-
-
-def settle_everyone(store: Sqlite, lens: Lens, *, now: datetime) -> Counter[str]:
-    """Rebuild until nothing is dirty."""
-    total: Counter[str] = Counter()
-    while counts := rebuild(store, lens, now=now):
-        total += counts
-    return total
 
 
 # who is who
@@ -72,6 +68,9 @@ def _regroup(tx: Tx, dirty: Sequence[tuple[str, str]], lens: Lens) -> list[int]:
             if (before := tx.mirror.person_of(account, id_)) is not None:
                 touched.add(before)
                 lost.append((before, (account, winner)))
+            if isinstance(merged := tx.records.get(Ref(account, "candidate", id_)), Candidate):
+                # told of it only after the merge: its addresses are the other's as well
+                tx.mirror.link(account, id_, _keys(merged))
             tx.mirror.succeed(account, id_, winner)
             tx.outbox.succeed(account, id_, winner)
             tx.mirror.unassign([(account, id_)])
@@ -132,9 +131,7 @@ def _assign(tx: Tx, group: set[tuple[str, str]]) -> tuple[int, set[int]]:
     person = tx.mirror.new_person() if kept is None else kept
     tx.mirror.assign([candidate for candidate, old in before.items() if old != person], person)
     changed = {person}
-    for other in held:
-        if other == person:
-            continue
+    for other in [it for it in held if it != person]:
         if tx.mirror.candidates(other):
             changed.add(other)
         else:
@@ -170,12 +167,11 @@ def _spread(tx: Tx, person: int, lens: Lens) -> None:
     addresses = tx.mirror.known_addresses(person)
     identities = identities_of(addresses, _records_of(tx, person))
     held = tx.ledger.suppressions(identities)
-    known = {it.identity for it in held}
-    shared = {f"e:{address}" for address in tx.mirror.shared(addresses, by_more_than=lens.shared_address)}
+    said = {it.identity for it in held} | {
+        f"e:{it}" for it in tx.mirror.shared(addresses, by_more_than=lens.shared_address)
+    }
     tx.ledger.suppress(
-        replace(held[0], identity=identity, source="inherited")
-        for identity in identities
-        if identity not in known and identity not in shared
+        replace(held[0], identity=identity, source="inherited") for identity in identities if identity not in said
     )
 
 
@@ -190,7 +186,7 @@ def _records_of(tx: Tx, person: int) -> list[tuple[str, str]]:
 
 def _part(tx: Tx, person: int, *, now: datetime) -> None:
     """No platform knows them any more: nothing more is done to them, and nothing is kept that rules could read."""
-    waiting = [queued.row for queued in tx.outbox.of_person(person)]
+    waiting = [queued.row for queued in tx.outbox.of_person(person) if queued.purpose != OPT_OUT]
     tx.outbox.cancel(waiting, why="the person is gone", now=now)
     tx.ledger.part(person)
     tx.mirror.remove(person)
@@ -357,7 +353,7 @@ def find(tx: Tx, words: str, *, limit: int = 20) -> list[Found]:
     """By number, address, platform id (account/candidate/id) or words."""
     asked = words.strip()
     people: list[int] = []
-    if asked.isdecimal():
+    if asked.isdecimal() and len(asked) < 19:
         people = [int(asked)]
     elif "@" in asked:
         people = tx.mirror.by_address(asked.lower())

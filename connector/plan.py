@@ -240,12 +240,14 @@ def load(name: str, folder: Path, *, now: datetime) -> Plan:
 # applying
 
 
-def check_fresh(plan: Plan, again: Plan) -> None:
-    """Refuse when the rules changed, or the facts moved so far that the counts differ by more than 1 %."""
+def check_fresh(plan: Plan, again: Plan, *, counts: bool = True) -> None:
+    """Refuse when the rules changed, or the facts moved so far that the counts differ by more than 1 %.
+
+    `counts`: not for a plan that was begun, for what it did already has moved them."""
     if plan.set_hash != again.set_hash:
         raise PlanRefused(f"the rules changed since plan {plan.id} was made; make a new one with `keepwarm plan`")
     before = {it.rule: it for it in plan.rules}
-    for now_ in again.rules:
+    for now_ in again.rules if counts else ():
         then = before.get(now_.rule)
         for kind in ("add", "remove"):
             was, is_ = getattr(then, kind, 0), getattr(now_, kind)
@@ -261,10 +263,11 @@ def apply(
 ) -> Counter[str]:  # fmt: skip
     """Switch the plan's rules on and make its changes, some people at a time; killed anywhere, applying it again goes on."""
     again = make(store, desk, now=now)
-    if not resumed:
-        check_fresh(plan, again)
+    check_fresh(plan, again, counts=not resumed)
     limits = {it.rule: it.limit for it in again.rules} | {it.cadence: it.limit for it in again.cadences}
-    tripped = [name for name, limit in limits.items() if limit and name not in approve]
+    # who applied it agreed to all that was new in it, and a kill half-way does not undo that
+    agreed = {it.rule for it in plan.rules if it.new} if resumed else set()
+    tripped = [name for name, limit in limits.items() if limit and name not in agreed.union(approve)]
     if tripped:
         listed = "; ".join(f"{name}: {limits[name]}" for name in tripped)
         raise PlanRefused(

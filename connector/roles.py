@@ -50,7 +50,7 @@ def _watch(tx: Tx, bench: Bench, rules: Sequence[Rule], *, now: datetime) -> Cou
     counts: Counter[str] = Counter()
     activations = tx.ledger.activations()
     done = tx.ledger.occasions([NOBODY])
-    openings = list(_openings(tx, bench, now=now))
+    openings = list(_openings(tx, bench, since=min((it.at for it in activations.values()), default=now)))
     for rule in rules:
         active = activations.get(rule.name)
         if rule.when is None or rule.mode != "live" or active is None or active.hash != rule.hash:
@@ -69,7 +69,7 @@ def _watch(tx: Tx, bench: Bench, rules: Sequence[Rule], *, now: datetime) -> Cou
     return counts
 
 
-def _openings(tx: Tx, bench: Bench, *, now: datetime) -> Iterator[Opening]:
+def _openings(tx: Tx, bench: Bench, *, since: datetime) -> Iterator[Opening]:
     """A platform's approval event is only a hint; what can be read again is when a job opened and when its post went live."""
     for account in bench.accounts:
         posts = [it for it in tx.records.of_kind(account, "job_post") if isinstance(it, JobPost) and it.live]
@@ -77,12 +77,12 @@ def _openings(tx: Tx, bench: Bench, *, now: datetime) -> Iterator[Opening]:
         for job in tx.records.of_kind(account, "job"):
             if not isinstance(job, Job) or job.status != "open":
                 continue
-            role = _role(tx, bench, job)
-            if job.opened_at:
-                yield Opening(job.ref, "role_approved", job.opened_at, role)
             published = live.get(job.ref) or (job.opened_at if job.published else None)
-            if published:
-                yield Opening(job.ref, "role_published", published, role)
+            happened = {"role_approved": job.opened_at, "role_published": published}
+            news = {event: at for event, at in happened.items() if at and at >= since}
+            role = _role(tx, bench, job) if news else {}
+            for event, at in news.items():
+                yield Opening(job.ref, event, at, role)
 
 
 def _role(tx: Tx, bench: Bench, job: Job) -> Facts:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
@@ -27,7 +27,12 @@ TICK = timedelta(minutes=1)
 REFUSED = timedelta(minutes=15)
 BROKEN = timedelta(seconds=30)
 DAY = timedelta(days=1)
-IDLE = 0.2
+#: Seconds after which everyone looks around although nothing was committed: for what the clock alone brings.
+IDLE = 1.0
+#: Seconds that news may gather, so that a burst of commits wakes nobody a hundred times.
+BREATH = 0.02
+#: The scope of re-reads in pauses, beside the streams' names, the verbs and "" for the whole account.
+REREADS = "re-reads"
 
 Watch = Callable[[str, str, Counter[str]], None]
 
@@ -38,12 +43,17 @@ def _silent(account: str, what: str, counts: Counter[str]) -> None:
 
 def rounds(house: House, *, now: datetime) -> Counter[str]:
     """One turn of everything that needs no platform. Empty: nothing was waiting."""
-    with house.turn:
-        counts = _read(house, now=now)
-    counts += people.rebuild(house.store, house.lens, now=now)
+    counts = take_in(house, now=now)
     counts += judging.judge_waiting(house.store, house.desk, now=now)
     counts += cadence.prepare(house.store, house.desk, now=now)
     return counts
+
+
+def take_in(house: House, *, now: datetime) -> Counter[str]:
+    """One turn of what decides nothing: read what came, and bring the mirror up to date."""
+    with house.turn:
+        counts = _read(house, now=now)
+    return counts + people.rebuild(house.store, house.lens, now=now)
 
 
 def _read(house: House, *, now: datetime) -> Counter[str]:
@@ -91,6 +101,9 @@ class Lane:
         self._held_until = until
         if fresh and self._token is not None:
             self._house.store.write(lambda tx: tx.outbox.lapse(self._account.name))
+            with self._house.store.reading() as tx:
+                # asked again at once, for a person may have put it right before the start; and told when it works
+                self._not_before |= {it.scope: now for it in tx.schedule.pauses() if it.account == self._account.name}
         return self._token is not None
 
     def release(self) -> None:
@@ -98,13 +111,36 @@ class Lane:
         self._house.store.write(lambda tx: tx.schedule.release(f"lane:{self._account.name}", self._holder))
         self._token = None
 
-    def step(self, *, pull: bool = True, full: bool = False, streams: Sequence[Stream] | None = None) -> bool:
+    def step(self, *, pull: bool = True) -> bool:
         """Do the most urgent thing: opt-outs, then re-reads, then other writes, then pulls. False: nothing to do."""
-        if not self._account.reachable or not self.hold() or self._token is None:
+        if not self._account.reachable or not self.hold():
             return False
-        if self._send(urgent=True) or self._guarded("", self._reread) or self._send(urgent=False):
+        if self._send(urgent=True) or self._guarded(REREADS, self._reread) or self._send(urgent=False):
             return True
-        return pull and self._pull(full=full, streams=streams)
+        return pull and self._pull()
+
+    def exhaust(self) -> bool:
+        """Push and re-read until the lane is empty; was there anything."""
+        worked = False
+        while self.step(pull=False):
+            worked = True
+        return worked
+
+    def walk(self, *, full: bool) -> None:
+        """One pull of every stream; with `full`, each from the start, once."""
+        for stream in self._account.declaration.streams if self._account.pulls else ():
+            more = True
+            while more and self.hold():
+                counts = self._guarded(stream.name, lambda s=stream: self._page(s, full=full))  # type: ignore[misc]
+                more = bool(counts) and not counts["done"]
+        self.end_run()
+
+    def rest(self) -> float:
+        """Seconds until there may be something that no commit tells of."""
+        now = self._house.clock()
+        with self._house.store.reading() as tx:
+            hinted = tx.inbox.next_hint(self._account.name, now=now)
+        return min(IDLE, (hinted - now).total_seconds()) if hinted else IDLE
 
     def _send(self, *, urgent: bool) -> bool:
         house, token = self._house, self._token or 0
@@ -113,26 +149,24 @@ class Lane:
             self._watch(self._account.name, "push", sent)
         return bool(sent)
 
-    def _reread(self) -> bool:
+    def _reread(self) -> Counter[str]:
         counts = sync.reread(self._house.store, self._account, now=self._house.clock())
         if counts:
             self._watch(self._account.name, "reread", counts)
-        return bool(counts)
+        return counts
 
-    def _pull(self, *, full: bool, streams: Sequence[Stream] | None) -> bool:
+    def _pull(self) -> bool:
         if not self._account.pulls:
             return False
-        for stream in streams or self._account.declaration.streams:
-            with self._house.store.reading() as tx:
-                mark = tx.schedule.mark(self._account.name, stream.name)
-            wanted = sync.due(mark, stream, self._account, now=self._house.clock()) or (
-                full and stream in (streams or ())
-            )
-            if wanted and self._guarded(stream.name, lambda s=stream: self._page(s, full=full)):  # type: ignore[misc]
-                return True
-        return False
+        with self._house.store.reading() as tx:
+            marks = [(it, tx.schedule.mark(self._account.name, it.name)) for it in self._account.declaration.streams]
+        return any(
+            sync.due(mark, stream, self._account, now=self._house.clock())
+            and self._guarded(stream.name, lambda s=stream: self._page(s))  # type: ignore[misc]
+            for stream, mark in marks
+        )
 
-    def _page(self, stream: Stream, *, full: bool) -> bool:
+    def _page(self, stream: Stream, *, full: bool = False) -> Counter[str]:
         house, account = self._house, self._account
         now = house.clock()
         if self._run is None:
@@ -148,29 +182,30 @@ class Lane:
             counts += gone
         self._counts += counts
         self._watch(account.name, stream.name, counts)
-        return True
+        return counts
 
-    def _guarded(self, scope: str, work: Callable[[], bool]) -> bool:
-        """Run one call to the platform; a failure makes its scope wait, and is told once."""
+    def _guarded(self, scope: str, work: Callable[[], Counter[str]]) -> Counter[str]:
+        """Run one call to the platform. Empty: there was none to make, or it failed; then its scope waits, and is told
+        once."""
         now = self._house.clock()
-        if self._not_before.get(scope, now) > now:
-            return False
+        if any(self._not_before.get(it, now) > now for it in (scope, "")):
+            return Counter()
         try:
-            done = work()
+            counts = work()
         except KeepwarmError as error:
             self._stumble(scope, error, now=now)
-            return False
-        if scope in self._not_before:
-            del self._not_before[scope]
-            self._house.store.write(lambda tx: tx.schedule.resume(self._account.name, scope))
-            log.info("works again", account=self._account.name, scope=scope or "everything")
-        return done
+            return Counter()
+        for it in (scope, "") if counts else ():
+            if self._not_before.pop(it, None) is not None:
+                self._house.store.write(lambda tx, it=it: tx.schedule.resume(self._account.name, it))  # type: ignore[misc]
+                log.info("works again", account=self._account.name, scope=it or "everything")
+        return counts
 
     def _stumble(self, scope: str, error: KeepwarmError, *, now: datetime) -> None:
         wait = error.wait if isinstance(error, RateLimited) else BROKEN if isinstance(error, Retry) else REFUSED
         until = now + wait
-        self._not_before[scope] = until
         whole = isinstance(error, Unauthorized) and error.scope is None
+        self._not_before["" if whole else scope] = until
         needs = next((it.scope for it in self._account.declaration.streams if it.name == scope), None)
         why = f"{error}; it needs {needs}" if isinstance(error, Unauthorized) and needs and not whole else str(error)
         news = self._house.store.write(
@@ -178,11 +213,8 @@ class Lane:
                 self._account.name, scope="" if whole else scope, why=why, now=now, until=until
             )
         )
-        if whole:
-            for stream in self._account.declaration.streams:
-                self._not_before[stream.name] = until
         if news:
-            log.warning("cannot go on", account=self._account.name, scope=scope or "everything", why=why)
+            log.warning("cannot go on", account=self._account.name, scope="everything" if whole else scope, why=why)
 
     def end_run(self, state: str = "done") -> Counter[str]:
         """Close the run that the pulls since the last one make up."""
@@ -215,10 +247,10 @@ def drain(
     try:
         with ThreadPoolExecutor(max(1, len(lanes)), thread_name_prefix="lane") as pool:
             if pull:
-                list(pool.map(lambda lane: _walk(lane, full=full), lanes))
+                list(pool.map(lambda lane: lane.walk(full=full), lanes))
             total = settle(house, now=house.clock())
             total += roles.watch(house.store, house.desk, now=house.clock())
-            while any(pool.map(_exhaust, lanes)):
+            while any(list(pool.map(Lane.exhaust, lanes))):  # all of them, before any begins anew
                 total += settle(house, now=house.clock())
         return total
     finally:
@@ -226,46 +258,22 @@ def drain(
             lane.release()
 
 
-def _walk(lane: Lane, *, full: bool) -> None:
-    """One pull of every stream; with `full`, each from the start, once."""
-    account = lane._account
-    streams = list(account.declaration.streams) if account.pulls else []
-    for stream in streams:
-        while lane._guarded(stream.name, lambda s=stream: _one_page(lane, s, full=full)):  # type: ignore[misc]
-            pass
-    lane.end_run()
-
-
-def _one_page(lane: Lane, stream: Stream, *, full: bool) -> bool:
-    """True while there are more pages in this window."""
-    before = lane._counts["done"]
-    lane._page(stream, full=full)
-    return lane._counts["done"] == before
-
-
-def _exhaust(lane: Lane) -> bool:
-    """Push and re-read until the lane is empty; was there anything."""
-    worked = False
-    while lane.step(pull=False):
-        worked = True
-    return worked
-
-
 class Running(threading.Thread):
-    """Rounds and lanes in threads, until told to stop. `wake` when something came in."""
+    """Rounds and lanes in threads, until told to stop. Each sleeps until something is committed, or for a second."""
 
     def __init__(self, house: House) -> None:
         super().__init__(name="rounds", daemon=True)
         self._house = house
         self._halt = threading.Event()
-        self._news = threading.Event()
         self._lanes = [threading.Thread(target=self._lane, args=(it,), name=f"lane-{it.name}", daemon=True)
-                       for it in house.accounts.values()]  # fmt: skip
+                       for it in house.accounts.values() if it.reachable]  # fmt: skip
         self._ticked: datetime | None = None
         self._cleaned: datetime | None = None
+        #: The last moment at which the clock was found to be right; None: it is not, or nobody looked yet.
+        self._right: datetime | None = None
 
     def wake(self) -> None:
-        self._news.set()
+        self._house.store.nudge()
 
     def start(self) -> None:
         super().start()
@@ -274,39 +282,57 @@ class Running(threading.Thread):
 
     def stop(self, *, within: float = 20) -> None:
         self._halt.set()
-        self._news.set()
+        self.wake()
         for thread in (self, *self._lanes):
             thread.join(timeout=within)
 
     def run(self) -> None:
         while not self._halt.is_set():
+            seen = self._house.store.turns
             self._tick()
-            if not self._safely("rounds", lambda: bool(rounds(self._house, now=self._house.clock()))):
-                self._news.wait(IDLE)
-                self._news.clear()
+            turn = rounds if self._may_decide() else take_in
+            if not self._safely("rounds", lambda turn=turn: bool(turn(self._house, now=self._house.clock()))):  # type: ignore[misc]
+                self._rest(seen, IDLE)
 
     def _tick(self) -> None:
         now = self._house.clock()
-        if self._ticked is None or now - self._ticked >= TICK or now < self._ticked:
-            self._ticked = now
-            self._safely("tick", lambda: bool(decide.tick(self._house.store, self._house.desk.bench, now=now)))
-            if self._cleaned is None or now - self._cleaned >= DAY:
-                self._cleaned = now
-                self._safely("clean up", lambda: bool(clean_up(self._house, now=now)))
-            self._safely("roles", lambda: bool(roles.watch(self._house.store, self._house.desk, now=now)))
+        if self._ticked is not None and timedelta(0) <= now - self._ticked < TICK:
+            return
+        self._ticked = now
+        if not self._safely("tick", lambda: self._look(now)):
+            self._right = None
+            return
+        if self._cleaned is None or now - self._cleaned >= DAY:
+            self._cleaned = now
+            self._safely("clean up", lambda: bool(clean_up(self._house, now=now)))
+        self._safely("roles", lambda: bool(roles.watch(self._house.store, self._house.desk, now=now)))
+
+    def _look(self, now: datetime) -> bool:
+        decide.tick(self._house.store, self._house.desk.bench, now=now)
+        self._right = now
+        return True
+
+    def _may_decide(self) -> bool:
+        """Not before the clock was looked at, nor once it has gone back."""
+        return self._right is not None and self._house.clock() >= self._right - decide.BACK
 
     def _lane(self, account: Account) -> None:
         lane = Lane(self._house, account)
+        what = f"lane {account.name}"
         while not self._halt.is_set():
-            if not self._safely(f"lane {account.name}", lane.step):
-                lane.end_run()
-                self._halt.wait(IDLE)
-        lane.release()
+            seen = self._house.store.turns
+            if not (self._may_decide() and self._safely(what, lane.step)):
+                self._safely(what, lane.end_run)
+                self._safely(what, lambda seen=seen: self._rest(seen, lane.rest()))  # type: ignore[misc]
+        self._safely(what, lane.release)
 
-    def _safely(self, what: str, work: Callable[[], bool]) -> bool:
+    def _rest(self, seen: int, within: float) -> bool:
+        return self._house.store.wait(seen, within=within) and self._halt.wait(BREATH)
+
+    def _safely(self, what: str, work: Callable[[], object]) -> bool:
         """The one place that outlives a bug: it is logged whole, and the loop goes on after a pause."""
         try:
-            return work()
+            return bool(work())
         except decide.ClockWentBack:
             log.error("the clock went backwards; nothing that depends on time is decided", what=what)
         except Exception:

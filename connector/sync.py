@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from connector.accounts import Account
 from connector.adapter import Fetches, Pulls
 from connector.errors import CursorExpired, Refused, Unsupported
-from connector.flow import Delivery, Page, Stream, Window
+from connector.flow import Delivery, Hint, Page, Stream, Window
 from connector.model import Gone
 from connector.store import Sqlite, Tx
 from connector.store.inbox import Wanted
@@ -42,7 +42,9 @@ def step(
         raise Unsupported(f"{account.name}: this platform cannot be pulled from")
     with store.reading() as tx:
         mark = tx.schedule.mark(account.name, stream.name)
-    walk = mark.walk or _new_walk(mark, stream, account, now=now, run=run, full=full)
+    # one that was interrupted goes on, unless everything is asked for and it was to see only what changed
+    going_on = mark.walk if mark.walk and (mark.walk.full or not full) else None
+    walk = going_on or _new_walk(mark, stream, account, now=now, run=run, full=full)
     window = Window(since=walk.since, until=walk.until)
     try:
         page = adapter.pull(stream.name, window, walk.cursor)
@@ -89,9 +91,16 @@ def reconcile(store: Sqlite, account: Account, stream: Stream, *, now: datetime)
         lost = tx.records.unseen(account.name, stream.kinds, walk.run)
         held = tx.records.count(account.name, stream.kinds)
         tx.schedule.arrive(account.name, stream.name, until=walk.until, complete=True, now=now)
+        if lost and tx.inbox.any_parked(account.name, f"walk:{walk.run}:{stream.name}:"):
+            # what could not be read was listed all the same: whether these are gone is asked for one by one
+            known = [Hint(ref, "missed by a walk") for ref in lost if ref.kind in account.declaration.fetches]
+            tx.inbox.hint(known, due_at=now)
+            return Counter(doubted=len(lost))
         if len(lost) > max(GONE_ANYWAY, held * MOST_GONE):
             return Counter(withheld=len(lost))
-        tx.records.apply([Gone(ref=ref, at=walk.until) for ref in lost], received_at=now)
+        applied = tx.records.apply([Gone(ref=ref, at=walk.until) for ref in lost], received_at=now)
+        # a tag's row that vanished: the walk over the candidates themselves may have been before that
+        tx.inbox.hint([Hint(ref, "a tag was taken off") for ref in applied.tagged], due_at=now)
         return Counter(gone=len(lost))
 
     return store.write(work)

@@ -14,8 +14,8 @@ from typing import Any, ClassVar
 import msgspec
 import pytest
 
+from connector import decide, inbox, plan, scheduler
 from connector import house as house_
-from connector import inbox, plan, scheduler
 from connector import settings as settings_
 from connector.accounts import Account, Accounts
 from connector.adapter import Connection, Declaration
@@ -25,7 +25,6 @@ from connector.flow import Action, Delivery, Failure, Reading, Receipt, Verb
 from connector.house import House
 from connector.model import AnyRecord, Application, Candidate, Member, MemberStatus, Ref, Status
 from connector.plan import Plan
-from connector.settings import AccountSettings
 from connector.store import Sqlite
 
 #: A Monday morning, long before and after any change of clocks.
@@ -214,7 +213,7 @@ class Home:
 
     def pass_time(self, span: timedelta) -> None:
         self.now += span
-        scheduler.decide.tick(self.store, self.house.desk.bench, now=self.now)
+        decide.tick(self.store, self.house.desk.bench, now=self.now)
         self.turn()
 
     def plan(self) -> Plan:
@@ -269,6 +268,7 @@ class Cast:
     """Records of people, as short as a test wants them."""
 
     hired = Status.HIRED
+    now = MONDAY
 
     @staticmethod
     def candidate(id_: str, *emails: str, account: str = "ats", at: datetime = MONDAY, **more: Any) -> Candidate:

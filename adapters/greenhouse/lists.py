@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
-from adapters.greenhouse.declared import HOST, IDS, LISTS, PER_PAGE, scope_of
+from adapters.greenhouse.declared import HOST, IDS, LISTS, NEWER, PER_PAGE, scope_of
 from connector.client import Client, Params, Response
 from connector.errors import CursorExpired, Malformed, Refused, Retry, Unauthorized
 from connector.flow import Page, Window
@@ -28,8 +28,18 @@ def forbidden(scope: str) -> Callable[[Response], Exception | None]:
 
 
 def first_page(client: Client, name: str, fields: str, filters: Sequence[tuple[str, str]] = ()) -> Page:
-    params = [("per_page", PER_PAGE), ("fields", fields), *LISTS[name].params, *filters]
-    return _ask(client, name, params, forbidden(scope_of(name)))
+    def ask(fields: str) -> Page:
+        params = [("per_page", PER_PAGE), ("fields", fields), *LISTS[name].params, *filters]
+        return _ask(client, name, params, forbidden(scope_of(name)))
+
+    older = ",".join(field for field in fields.split(",") if field not in NEWER.get(name, ()))
+    try:
+        return ask(fields)
+    except Refused as error:
+        # a 422 does not say whether it was the name: stages and reasons are in lists of their own as well
+        if error.status != 422 or older == fields:
+            raise
+        return ask(older)
 
 
 def next_page(client: Client, name: str, cursor: str) -> Page:
@@ -103,7 +113,8 @@ def _cursor(response: Response) -> str | None:
     if not found:
         return None
     address = urlsplit(found[1])
-    if address.netloc not in (response.place.partition("/")[0], HOST):
+    # relative, it can only mean the same host
+    if address.netloc not in ("", response.place.partition("/")[0], HOST):
         raise Refused(f"{response.place}: the next page points to another host", status=0)
     cursors = parse_qs(address.query).get("cursor")
     if not cursors:

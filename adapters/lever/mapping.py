@@ -255,9 +255,10 @@ def _object(raw: Raw) -> Raw:
     return raw
 
 
-def _group(raw: Raw) -> str:
+def _group(raw: Raw) -> str | None:
+    """Public schemas of Lever's data allow for none; then the opportunity stands for itself."""
     contact = raw["contact"]
-    return (contact["id"] if type(contact.value) is dict else contact).id()
+    return (contact["id"] if type(contact.value) is dict else contact).maybe(Raw.id)
 
 
 def _applied(raw: Raw) -> bool:

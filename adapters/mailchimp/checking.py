@@ -6,7 +6,7 @@ from adapters.mailchimp.answers import explain
 from adapters.mailchimp.settings import Settings
 from connector.adapter import Health
 from connector.client import Client
-from connector.errors import Refused
+from connector.errors import RateLimited, Refused, Retry
 from connector.raw import Raw
 
 #: Roles that may change members and campaigns; `author` and `viewer` may not.
@@ -16,6 +16,13 @@ FREE = "forever_free"
 
 
 def check(client: Client, settings: Settings) -> Health:
+    try:
+        return _checked(client, settings)
+    except (RateLimited, Retry) as error:
+        return Health(name="Mailchimp", faults=(f"Mailchimp does not answer now; try again ({error})",))
+
+
+def _checked(client: Client, settings: Settings) -> Health:
     def get(path: str, **params: str) -> Raw:
         return client.get(path, params, explain=explain).raw()
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from adapters.mailchimp.sandbox_shapes import HaltError, invalid, iso
+from adapters.mailchimp.sandbox_shapes import HaltError, dated, invalid, iso
 
 STATUSES = ("subscribed", "unsubscribed", "cleaned", "pending", "transactional")
 
@@ -108,6 +108,8 @@ class Audience:
         self.tag_lag = timedelta(minutes=15)
         #: "same": Silver and silver are one tag. "distinct": they are two.
         self.tag_case = "same"
+        #: Times of what has not happened: "left out" or "empty".
+        self.absent_times = "left out"
         self.members: dict[str, Subscriber] = {}
         self.orders: dict[str, Order] = {status: Order() for status in ("", *STATUSES, "archived")}
         self.forgotten: set[str] = set()
@@ -167,11 +169,13 @@ class Audience:
         self.orders[""].remove(member)
 
     def find(self, key: str) -> Subscriber | None:
-        """By hash or by plain address."""
-        return self.members.get(hashed(key.strip()) if "@" in key else key.lower())
+        """By hash, by plain address or by contact id."""
+        if "@" in key:
+            return self.members.get(hashed(key.strip()))
+        return self.members.get(key.lower()) or self.members.get(key.lower()[::-1])
 
     def show(self, member: Subscriber) -> dict[str, Any]:
-        return {
+        row = {
             "id": member.id,
             "email_address": member.email,
             "unique_email_id": member.id[:10],
@@ -210,6 +214,7 @@ class Audience:
             "list_id": self.id,
             "_links": [],
         }
+        return dated(row, self.absent_times)
 
     # -- tags
 
@@ -218,7 +223,7 @@ class Audience:
         if folded not in self._tag_names:
             if not create:
                 return None
-            made = Tag(9000 + len(self._tag_names), name, self.now())
+            made = Tag(max(self.tags, default=8999) + 1, name, self.now())
             self.tags[made.id] = made
             self._tag_names[folded] = made.id
         return self.tags[self._tag_names[folded]]
@@ -238,6 +243,12 @@ class Audience:
         tag.stale_since = tag.stale_since or self.now()
         self.change(member)
         return True
+
+    def drop_tag(self, tag: Tag) -> None:
+        for key in tuple(tag.members):
+            self.set_tag(self.members[key], tag.name, active=False)
+        del self.tags[tag.id]
+        self._tag_names = {name: key for name, key in self._tag_names.items() if key != tag.id}
 
     def count(self, tag: Tag) -> int:
         """What Mailchimp says the tag's members are: right only some minutes after the last write."""

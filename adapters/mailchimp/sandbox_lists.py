@@ -110,6 +110,10 @@ async def segment(desk: Desk, request: Request) -> Response:
     tag = _segment(audience, request)
     if request.method == "GET":
         return answer(request, audience.show_segment(tag))
+    if request.method == "DELETE":
+        audience.drop_tag(tag)
+        desk.harness.effect("delete_tag", tag.name)
+        return Response(status_code=204)
     body = await told(request)
     done: dict[str, list[dict[str, Any]]] = {"members_added": [], "members_removed": []}
     for asked, told_, active in (
@@ -130,6 +134,14 @@ async def segment(desk: Desk, request: Request) -> Response:
 
 async def segment_members(desk: Desk, request: Request) -> Response:
     audience = audience_of(desk, request)
+    if request.method == "POST":
+        tag = _segment(audience, request)
+        found = audience.find(text(await told(request), "email_address", required=True))
+        if found is None:
+            raise missing()
+        if audience.set_tag(found, tag.name, active=True):
+            desk.harness.effect("add_tag", found.email, tag=tag.name)
+        return JSONResponse(audience.show(found))
     count, offset = paging(request)
     rows = [audience.members[key] for key in sorted(_segment(audience, request).members)]
     rows = [one for one in rows if one.status == "subscribed"]

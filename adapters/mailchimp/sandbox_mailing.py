@@ -13,7 +13,18 @@ from starlette.responses import JSONResponse, Response
 
 from adapters.mailchimp.sandbox_audience import Audience, Subscriber
 from adapters.mailchimp.sandbox_members import Desk
-from adapters.mailchimp.sandbox_shapes import HaltError, answer, invalid, iso, missing, moment, paging, text, told
+from adapters.mailchimp.sandbox_shapes import (
+    HaltError,
+    answer,
+    dated,
+    invalid,
+    iso,
+    missing,
+    moment,
+    paging,
+    text,
+    told,
+)
 
 STATUSES = ("save", "paused", "schedule", "sending", "sent")
 TYPES = ("regular", "plaintext", "absplit", "rss", "variate")
@@ -90,7 +101,7 @@ def _counted(desk: Post, mailing: Mailing) -> int:
 
 
 def show(desk: Post, mailing: Mailing) -> dict[str, Any]:
-    return {
+    row = {
         "id": mailing.id,
         "web_id": mailing.number,
         "type": mailing.type,
@@ -108,6 +119,7 @@ def show(desk: Post, mailing: Mailing) -> dict[str, Any]:
         "settings": dict(mailing.settings),
         "_links": [],
     }
+    return dated(row, next(iter(desk.lists.values())).absent_times)
 
 
 async def campaigns(desk: Post, request: Request) -> Response:
@@ -175,6 +187,12 @@ async def campaign(desk: Post, request: Request) -> Response:
     mailing = _mailing(desk, request)
     if request.method == "GET":
         return answer(request, show(desk, mailing))
+    if request.method == "PATCH":
+        if mailing.status != "save":
+            raise HaltError(400, "A campaign that is not a draft cannot be changed.", title="Invalid Action")
+        asked = (await told(request)).get("settings") or {}
+        mailing.settings.update({name: text(asked, name) for name in SETTINGS if name in asked})
+        return JSONResponse(show(desk, mailing))
     if mailing.status == "sending":
         raise HaltError(405, "A campaign that is being sent cannot be deleted.")
     del desk.campaigns[mailing.id]

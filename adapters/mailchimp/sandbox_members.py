@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from starlette.requests import Request
@@ -69,8 +70,10 @@ async def members(desk: Desk, request: Request) -> Response:
     since = moment(request, "unsubscribed_since")
     if since is not None and status != "unsubscribed":
         raise invalid("unsubscribed_since needs status=unsubscribed", field="unsubscribed_since")
-    if since is not None:
-        rows = [one for one in order.cut(start, end) if (one.unsubscribed_at or 0) >= since]
+    narrowed = _narrowed(request)
+    if since is not None or narrowed is not None:
+        rows = [one for one in order.cut(start, end) if (one.unsubscribed_at or 0) >= (since or 0)]
+        rows = [one for one in rows if narrowed is None or narrowed(one)]
         total, rows = len(rows), rows[offset : offset + count]
     elif request.query_params.get("sort_dir", "ASC") == "DESC":
         total, last = end - start, end - offset
@@ -80,6 +83,20 @@ async def members(desk: Desk, request: Request) -> Response:
         rows = order.cut(first, min(end, first + count))
     shown = [audience.show(one) for one in rows]
     return answer(request, {"members": shown, "list_id": audience.id, "total_items": total, "_links": []})
+
+
+def _narrowed(request: Request) -> Callable[[Subscriber], bool] | None:
+    """Filters that nobody here fits (there are no VIPs, text-only members or interests), and the short id."""
+    asked = request.query_params
+    short = asked.get("unique_email_id")
+    nobody = (
+        asked.get("vip_only", "").lower() in ("true", "1")
+        or asked.get("email_type") not in (None, "html")
+        or any(asked.get(name) for name in ("interest_category_id", "interest_ids"))
+    )
+    if nobody:
+        return lambda one: False
+    return None if short is None else lambda one: one.id[:10] == short
 
 
 async def _create(desk: Desk, request: Request, audience: Audience) -> Response:

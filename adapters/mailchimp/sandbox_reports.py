@@ -18,6 +18,35 @@ def _report(desk: Post, request: Request) -> Mailing:
     return found
 
 
+def _summary(desk: Post, mailing: Mailing) -> dict[str, Any]:
+    acts = [act for told_ in mailing.activity.values() for act in told_]
+    return {
+        "id": mailing.id,
+        "campaign_title": mailing.settings["title"],
+        "type": mailing.type,
+        "list_id": mailing.list_id,
+        "list_is_active": True,
+        "subject_line": mailing.settings["subject_line"],
+        "emails_sent": len(mailing.sent_to),
+        "abuse_reports": 0,
+        "unsubscribed": len(mailing.unsubscribes),
+        "send_time": iso(mailing.send_at),
+        "opens": {"opens_total": sum(act["action"] == "open" for act in acts)},
+        "clicks": {"clicks_total": sum(act["action"] == "click" for act in acts)},
+        "_links": [],
+    }
+
+
+async def reports(desk: Post, request: Request) -> Response:
+    count, offset = paging(request)
+    rows = [_summary(desk, one) for one in desk.campaigns.values() if one.status == "sent"]
+    return answer(request, {"reports": rows[offset : offset + count], "total_items": len(rows), "_links": []})
+
+
+async def report(desk: Post, request: Request) -> Response:
+    return answer(request, _summary(desk, _report(desk, request)))
+
+
 async def sent_to(desk: Post, request: Request) -> Response:
     mailing = _report(desk, request)
     rows = []
@@ -30,7 +59,7 @@ async def sent_to(desk: Post, request: Request) -> Response:
                 "merge_fields": {},
                 "vip": False,
                 "open_count": len(opens),
-                "last_open": max(opens, default=""),
+                **({"last_open": max(opens)} if opens else {}),
                 "absplit_group": "",
                 "gmt_offset": 0,
                 "campaign_id": mailing.id,

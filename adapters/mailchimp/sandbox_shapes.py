@@ -34,6 +34,10 @@ TRIGGERS = {
 }
 
 
+#: Times of what has not happened. The reference types them as times, so by it they can only be left out.
+OPTIONAL = ("timestamp_signup", "timestamp_opt", "send_time", "last_open")
+
+
 class HaltError(Exception):
     """The request ends here with a problem document."""
 
@@ -120,8 +124,15 @@ def moment(request: Request, name: str) -> int | None:
 
 @functools.lru_cache(maxsize=65536)
 def iso(seconds: int | None) -> str:
-    """Absent times are "" here, never null."""
+    """Absent times are "" here, never null; `dated` says what becomes of them."""
     return datetime.fromtimestamp(seconds, UTC).isoformat() if seconds is not None else ""
+
+
+def dated(row: dict[str, Any], absent: str) -> dict[str, Any]:
+    """`absent`: "left out", as the reference's types want it, or "empty", as texts without anything in them."""
+    if absent == "empty":
+        return row
+    return {name: value for name, value in row.items() if value != "" or name not in OPTIONAL}
 
 
 def answer(request: Request, body: Mapping[str, Any]) -> Response:
@@ -152,7 +163,7 @@ def _only(value: Any, tree: dict[str, Any]) -> Any:
         return [_only(item, tree) for item in value]
     if not isinstance(value, dict):
         return value
-    if unknown := [name for name in tree if name not in value and value.get("_links") is not None]:
+    if unknown := [name for name in tree if name not in value and name not in OPTIONAL and "_links" in value]:
         raise invalid(f"{unknown[0]} is no field of this resource", field="fields")
     return {name: _only(value[name], below) for name, below in tree.items() if name in value}
 

@@ -107,6 +107,14 @@ class Inbox:
             for row in rows
         ]
 
+    def any_parked(self, account: str, prefix: str) -> bool:
+        """Is there a parked delivery whose id begins so."""
+        row = self._db.execute(
+            "select exists (select 1 from deliveries where account = ? and key >= ? and key < ? and state = 'parked')",
+            (account, prefix, f"{prefix}\U0010ffff"),
+        ).fetchone()
+        return bool(row[0])
+
     def reopen(self, deliveries: Sequence[int]) -> int:
         """Let parked deliveries be read again; how many there were."""
         cursor = self._db.execute(
@@ -152,6 +160,13 @@ class Inbox:
             (account, stamp(now), account, stamp(now), limit),
         )
         return [Wanted(Ref(account, row[0], row[1]), row[2], row[3]) for row in rows]
+
+    def next_hint(self, account: str, *, now: datetime) -> datetime | None:
+        """When the next one after now is due."""
+        row = self._db.execute(
+            "select min(due_at) from hints where account = ? and due_at > ?", (account, stamp(now))
+        ).fetchone()
+        return unstamp(row[0]) if row[0] else None
 
     def hints_waiting(self) -> dict[str, int]:
         return dict(self._db.execute("select account, count(*) from hints group by account").fetchall())

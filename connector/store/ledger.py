@@ -77,10 +77,12 @@ class Ledger:
     # which rules are in force
 
     def activate(self, hashes: Mapping[str, str], *, set_hash: str, now: datetime, plan: str) -> None:
-        """From now on these rules act in this version. An earlier moment of activation stays."""
+        """From now on these rules act in this version. The moment stays while the version does: what happened before a
+        version was approved is no occasion for it."""
         self._db.executemany(
             "insert into activations (rule, hash, set_hash, activated_at, plan) values (?, ?, ?, ?, ?)"
-            " on conflict (rule) do update set hash = excluded.hash, set_hash = excluded.set_hash, plan = excluded.plan",
+            " on conflict (rule) do update set set_hash = excluded.set_hash, plan = excluded.plan, hash = excluded.hash,"
+            " activated_at = case when hash = excluded.hash then activated_at else excluded.activated_at end",
             [(rule, hash_, set_hash, stamp(now), plan) for rule, hash_ in hashes.items()],
         )
 
@@ -136,8 +138,8 @@ class Ledger:
         )
         return [row[0] for row in rows]
 
-    def missing(self, rules: Sequence[str], *, now: datetime, keep: bool = True) -> dict[str, datetime]:
-        """Rules that own things but are in no file any more, and since when we have known that. `keep`: note what is news."""
+    def missing(self, rules: Sequence[str], *, now: datetime) -> dict[str, datetime]:
+        """Rules that own things but are in no file any more, and since when we have known that."""
         names = _json(list(rules))
         gone = [
             row[0]
@@ -147,10 +149,7 @@ class Ledger:
                 (names,),
             )
         ]
-        known = self.departed()
-        if not keep:
-            return dict.fromkeys(gone, now) | {rule: at for rule, at in known.items() if rule not in rules}
-        if not gone and not known:
+        if not gone and not self.departed():
             return {}
         self._db.execute("delete from departed where rule in (select value from json_each(?))", (names,))
         self._db.executemany(
@@ -159,7 +158,7 @@ class Ledger:
         return self.departed()
 
     def departed(self) -> dict[str, datetime]:
-        """What `missing` noted when it was last asked to keep it."""
+        """What `missing` noted when it last looked."""
         return {row[0]: unstamp(row[1]) for row in self._db.execute("select rule, at from departed")}
 
     # what is ours

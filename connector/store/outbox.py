@@ -50,6 +50,7 @@ class Outbox:
 
     def put(self, actions: Iterable[Queued], *, now: datetime) -> int:
         """Enqueue; how many were new. The key is the identity: the same act is never queued twice."""
+        actions = list(actions)
         before = self._db.total_changes
         self._db.executemany(
             "insert or ignore into outbox"
@@ -74,6 +75,16 @@ class Outbox:
                 for it in actions
             ],
         )
+        # a member is only made so, which may be asked for again; what is to follow waits for it to be sent
+        self._db.executemany(
+            "update outbox set state = 'pending', attempts = 0, due_at = ?, person = ?, rule = ?, settled_at = null"
+            " where key = ? and state in ('cancelled', 'dead')",
+            [
+                (stamp(it.due_at), it.person, it.rule, it.action.key)
+                for it in actions
+                if it.action.verb is Verb.UPSERT_MEMBER
+            ],
+        )
         return self._db.total_changes - before
 
     def due(self, account: str, *, now: datetime, limit: int, urgent: bool = False) -> list[Queued]:
@@ -82,7 +93,10 @@ class Outbox:
             f"{_SELECT} o where account = :account and state = 'pending' and due_at <= :now"
             " and (priority = 0 or not :urgent)"
             " and (after is null or exists (select 1 from outbox b where b.key = o.after and b.state = 'sent'))"
-            " and not exists (select 1 from outbox e where e.person = o.person and e.account = o.account and e.id < o.id"
+            # without the hint the planner counts up through every row before this one
+            " and not exists (select 1 from outbox e indexed by outbox_person"
+            "  where e.person = o.person and e.account = o.account and e.id < o.id"
+            "  and e.state in ('pending', 'sending', 'held')"
             "  and (e.state = 'sending' or (e.state = 'pending' and e.priority <= o.priority"
             "   and (e.due_at <= :now or e.attempts > 0))))"
             " order by priority, due_at, id limit :limit",
@@ -90,6 +104,16 @@ class Outbox:
         )
         found = [_queued(row) for row in rows]
         return [it for it in found if it.action.verb is found[0].action.verb and it.priority == found[0].priority]
+
+    def ready(self, account: str, *, now: datetime, urgent: bool = False) -> bool:
+        """May there be something for `due`, or a lapsed claim: a glance that is cheap enough to be asked all day."""
+        row = self._db.execute(
+            "select exists (select 1 from outbox where account = ?1 and state = 'pending' and due_at <= ?2"
+            "  and priority in (0, ?3))"
+            " or exists (select 1 from outbox where state = 'sending' and account = ?1 and leased_until < ?2)",
+            (account, stamp(now), 0 if urgent else 1),
+        ).fetchone()
+        return bool(row[0])
 
     def claim(self, rows: Sequence[int], *, token: int, now: datetime) -> None:
         """Take them for sending. The attempt is counted now, so that an act that kills the process runs out too."""
@@ -199,6 +223,23 @@ class Outbox:
             if done:
                 self.cancel_followers(row, now=now)
 
+    def lapsed(self, account: str, *, now: datetime) -> list[Queued]:
+        """Claims that nobody holds any more."""
+        rows = self._db.execute(
+            f"{_SELECT} where state = 'sending' and account = ? and leased_until < ?", (account, stamp(now))
+        )
+        return [_queued(row) for row in rows]
+
+    def followers(self, row: int) -> list[Queued]:
+        """What was cancelled because this one was never sent."""
+        rows = self._db.execute(
+            "with recursive f (key) as (select key from outbox where id = ?"
+            " union select o.key from outbox o join f on o.after = f.key)"
+            f" {_SELECT} where key in (select key from f) and id <> ? and state = 'cancelled' order by id",
+            (row, row),
+        )
+        return [_queued(found) for found in rows]
+
     def succeed(self, account: str, loser: str, winner: str) -> None:
         """The platform made two candidate records one: what waits for the lost one goes to the other."""
         before, after = (_json(Ref(account, "candidate", id_)) for id_ in (loser, winner))
@@ -225,6 +266,14 @@ class Outbox:
     def of_person(self, person: int) -> list[Queued]:
         """What still waits for this person."""
         rows = self._db.execute(f"{_SELECT} o where person = ? and state in ('pending', 'sending', 'held')", (person,))
+        return [_queued(row) for row in rows]
+
+    def mailed(self, person: int) -> list[Queued]:
+        """Tags that put this person into a mailing, on their way or there already."""
+        rows = self._db.execute(
+            f"{_SELECT} o where person = ? and verb = 'add_tag' and purpose = 'marketing' and state in ('sending', 'sent')",
+            (person,),
+        )
         return [_queued(row) for row in rows]
 
     def in_state(self, state: str, *, limit: int = 1000) -> list[Queued]:

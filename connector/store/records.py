@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from connector.clock import stamp, unstamp
-from connector.model import AnyRecord, Candidate, Engagement, Gone, Member, Merged, Ref
+from connector.model import AnyRecord, Candidate, Engagement, Gone, Member, Merged, Ref, Tagging
 
 _DECODER: msgspec.json.Decoder[AnyRecord] = msgspec.json.Decoder(AnyRecord)
 _ENCODER = msgspec.json.Encoder()
@@ -31,6 +31,8 @@ class Applied:
     addresses: frozenset[str]
     #: Reference refs that changed.
     reference: tuple[Ref, ...]
+    #: Candidates on whom a tag was put, or from whom one was taken, by a row of its own.
+    tagged: frozenset[Ref] = frozenset()
 
 
 def owner(record: AnyRecord) -> str | None:
@@ -63,6 +65,8 @@ class Records:
             held = newest.get(record.ref)
             if held is None or version >= held[0]:
                 newest[record.ref] = (version, record)
+            if held is not None:
+                self._remember(held[1] if version >= held[0] else record)
         changed = self._newer(newest, received, listed=listed)
         self._write(changed, received)
         if seen:  # after they were written, for most of a first walk are new
@@ -89,31 +93,56 @@ class Records:
                 (account, kind, _ENCODER.encode(ids).decode()),
             )
             held.update({(account, kind, row[0]): (row[1], row[2], row[3], bool(row[4])) for row in rows})
-        changed, confirmed = [], []
+        changed, confirmed, again = [], [], []
         for ref, (version, record) in newest.items():
             body = _ENCODER.encode(record).decode()
             before = held.get((ref.account, ref.kind, ref.id))
             alive = listed and not isinstance(record, Gone | Merged)
+            if alive and before is not None and body == before[2] and received > before[1] and ref.kind == "candidate":
+                again.append(ref)
             returned = before is not None and before[3] and alive and received > before[0]
             if before is None or returned or (body != before[2] and (version, received) >= before[:2]):
                 changed.append((version, record, body))
+                if before is not None and ref.kind == "candidate" and not before[3]:
+                    self._remember(_DECODER.decode(before[2]))
             elif body == before[2] and version > before[0]:
                 confirmed.append((version, ref.account, ref.kind, ref.id))
-            elif body != before[2] and isinstance(record, Candidate):
+            elif body != before[2]:
                 self._remember(record)
         # undated records: what was seen to be so still was not outdated by what came in between
         self._db.executemany("update records set version = ? where account = ? and kind = ? and id = ?", confirmed)
+        self._seen_again(again, received)
         return changed
 
-    def _remember(self, outdated: Candidate) -> None:
-        """What comes late still tells of an address they once had, and somebody may have objected from it."""
-        ref = outdated.ref
+    def _seen_again(self, candidates: Sequence[Ref], received: str) -> None:
+        """They still are as we hold them, which says something of what we wrote on them in between."""
+        self._db.executemany(
+            "update records set received_at = ? where account = ? and kind = ? and id = ?",
+            [(received, ref.account, ref.kind, ref.id) for ref in candidates],
+        )
+        self._db.executemany(
+            "insert or ignore into dirty select distinct account, subject from owned"
+            " where account = ? and subject = ? and kind = 'tag' and state = 'ours'",
+            [(ref.account, ref.id) for ref in candidates],
+        )
+
+    def _remember(self, outdated: AnyRecord) -> None:
+        """What comes late, or is replaced before anyone looked, still tells of an address they once had (somebody may
+        have objected from it), or of a merge: platforms touch a record once more after they merged it away."""
+        if isinstance(outdated, Merged) and outdated.ref.id != outdated.into.id:
+            self._db.execute(
+                "insert or ignore into merges (account, kind, loser, winner) values (?, ?, ?, ?)",
+                (outdated.ref.account, outdated.ref.kind, outdated.ref.id, outdated.into.id),
+            )
+            self.soil((it.account, it.id) for it in (outdated.ref, outdated.into) if it.kind == "candidate")
+        if not isinstance(outdated, Candidate):
+            return
         found = self._db.executemany(
             "insert or ignore into links (key, account, id) values (?, ?, ?)",
-            [(f"o:{address}", ref.account, ref.id) for address in outdated.emails],
+            [(f"o:{address}", outdated.ref.account, outdated.ref.id) for address in outdated.emails],
         )
         if found.rowcount > 0:
-            self.soil([(ref.account, ref.id)])
+            self.soil([(outdated.ref.account, outdated.ref.id)])
 
     def _write(self, changed: Sequence[tuple[str, AnyRecord, str]], received: str) -> None:
         self._db.executemany(
@@ -149,7 +178,10 @@ class Records:
         dirty: set[tuple[str, str]] = set()
         orphans: dict[str, list[str]] = defaultdict(list)
         addresses: set[str] = set()
+        tagged: set[Ref] = set()
         for it in changed:
+            if it.ref.kind == "tagging":
+                tagged.update(self._tagged(it))
             if isinstance(it, Member | Engagement):
                 addresses.update(address for address in (it.email, getattr(it, "former_email", None)) if address)
             elif it.ref.kind == "candidate":
@@ -167,7 +199,17 @@ class Records:
         self.soil(dirty)
         self.soil_addresses(addresses)
         reference = tuple(it.ref for it in changed if it.ref.kind in REFERENCE)
-        return Applied(len(changed), frozenset(addresses), reference)
+        return Applied(len(changed), frozenset(addresses), reference, frozenset(tagged))
+
+    def _tagged(self, it: AnyRecord) -> list[Ref]:
+        if isinstance(it, Tagging):
+            return [it.candidate]
+        row = self._db.execute(
+            "select parent from records where account = ? and kind = ? and id = ?",
+            (it.ref.account, it.ref.kind, it.ref.id),
+        ).fetchone()
+        parent = (row[0] or "") if row else ""
+        return [Ref(it.ref.account, "candidate", parent.removeprefix("candidate:"))] if parent else []
 
     def soil(self, candidates: Iterable[tuple[str, str]]) -> None:
         """These candidate records need their person built anew."""
@@ -211,8 +253,8 @@ class Records:
 
     def caught_up(self) -> bool:
         """Has all that came in been read, and every image built that it touched."""
-        waits = "exists (select 1 from deliveries where state = 'new') or exists (select 1 from dirty)"
-        return not self._db.execute(f"select {waits}").fetchone()[0]
+        waiting = "select 1 from deliveries where state = 'new' union all select 1 from dirty limit 1"
+        return self._db.execute(waiting).fetchone() is None
 
     def clean(self, candidates: Iterable[tuple[str, str]]) -> None:
         self._db.executemany("delete from dirty where account = ? and id = ?", candidates)

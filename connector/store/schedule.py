@@ -301,8 +301,8 @@ class Schedule:
         """All queued messages whose id begins so; the people they concern."""
         rows = self._db.execute(
             "update messages set state = ?, sent = coalesce(?, sent), why = ? where state = 'queued'"
-            " and substr(id, 1, ?) = ? returning person",
-            (state, stamp(sent_at) if sent_at else None, why, len(prefix), prefix),
+            " and id >= ? and id < ? returning person",
+            (state, stamp(sent_at) if sent_at else None, why, prefix, f"{prefix}{_LAST}"),
         )
         return [row[0] for row in rows]
 
@@ -341,6 +341,8 @@ class Schedule:
         ]
 
 
+#: Sorts after every character that an id can go on with.
+_LAST = "\U0010ffff"
 _ENROLLED = "select cadence, person, joined_at, state, n, due_at, why, changed_at from enrolments"
 
 

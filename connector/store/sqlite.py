@@ -80,6 +80,8 @@ class Sqlite:
         self._lock_file = self._lock(path)
         self._after_commit = after_commit
         self._commits = 0
+        self._turns = 0
+        self._turned = threading.Condition()
         self._work: queue.SimpleQueue[tuple[Callable[[Tx], Any], Future[Any]] | None] = queue.SimpleQueue()
         self._readers = threading.local()
         self._reading: weakref.WeakSet[Tx] = weakref.WeakSet()
@@ -120,6 +122,22 @@ class Sqlite:
         if self._stopped.is_set():
             self._refuse()
         return done
+
+    @property
+    def turns(self) -> int:
+        """Grows with every commit. Take it before looking for work, and give it to `wait` when there was none."""
+        return self._turns
+
+    def wait(self, seen: int, *, within: float) -> bool:
+        """Until something was committed since `seen`, or so many seconds passed. Was there anything."""
+        with self._turned:
+            return self._turned.wait_for(lambda: self._turns != seen, within)
+
+    def nudge(self) -> None:
+        """Let those who wait look around."""
+        with self._turned:
+            self._turns += 1
+            self._turned.notify_all()
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Tx]:
@@ -218,6 +236,7 @@ class Sqlite:
         else:
             if tx.db.conn.total_changes != before:
                 self._commits += 1
+                self.nudge()
                 self._after_commit(self._commits)
         for done, result, problem in outcomes:
             if problem is None:
@@ -269,4 +288,6 @@ def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
         connection.execute("pragma journal_mode = wal")
         connection.execute("pragma synchronous = full")
         connection.execute("pragma foreign_keys = on")
+        # who was forgotten must not stay readable in free pages; not every build of SQLite does this by itself
+        connection.execute("pragma secure_delete = on")
     return connection

@@ -259,9 +259,9 @@ create table outbox (
 ) strict;
 create index outbox_due on outbox (account, priority, due_at, id) where state = 'pending';
 create index outbox_leased on outbox (leased_until) where state = 'sending';
-create index outbox_person on outbox (person) where state in ('pending', 'sending', 'held');
-create index outbox_sent on outbox (person) where state = 'sent';
+create index outbox_person on outbox (person);
 create index outbox_dead on outbox (id) where state = 'dead';
+create index outbox_after on outbox (after) where after is not null;
 
 create table attempts (
     action integer not null references outbox (id),

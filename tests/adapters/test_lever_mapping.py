@@ -277,7 +277,7 @@ def test_each_state_of_a_posting_is_known(state: str, status: str, published: bo
         ("archive_reasons", {"id": "r", "text": "Ghosted", "type": "ghosted"}, "$.data[0].type"),
         ("opportunities", row(origin="teleported"), "$.data[0].origin"),
         ("opportunities", row(confidentiality="secret"), "$.data[0].confidentiality"),
-        ("opportunities", row(contact=None), "$.data[0].contact"),
+        ("opportunities", row(contact=True), "$.data[0].contact"),
         ("opportunities", row(archived="yes"), "$.data[0].archived"),
         ("opportunities", row(updatedAt="2026-01-01"), "$.data[0].updatedAt"),
         ("stages", {"id": "s", "text": "Trial", "pipeline": "trial", "rank": 1}, "$.data[0].pipeline"),

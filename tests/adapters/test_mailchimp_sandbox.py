@@ -171,7 +171,14 @@ def test_a_member_is_found_by_hash_and_by_address(api: httpx.Client) -> None:
     assert found["exact_matches"]["total_items"] == 1
 
 
-def test_absent_times_are_empty_texts(api: httpx.Client) -> None:
+def test_times_of_what_did_not_happen_are_left_out_as_the_reference_types_them(api: httpx.Client) -> None:
+    shown = put(api, status_if_new="pending").json()
+    assert not {"timestamp_signup", "timestamp_opt"} & set(shown)
+    assert api.get(ME, params={"fields": "id,timestamp_opt"}).json() == {"id": shown["id"]}
+
+
+def test_times_of_what_did_not_happen_can_be_empty_texts(platform: Running, api: httpx.Client) -> None:
+    sandbox(platform).audience.absent_times = "empty"
     shown = put(api, status_if_new="pending").json()
     assert (shown["timestamp_signup"], shown["timestamp_opt"]) == ("", "")
 

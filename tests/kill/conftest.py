@@ -51,7 +51,8 @@ vocabulary:
     final: [Final Panel, Final Interview]
   reasons: {misconduct: [Misconduct]}
 messages:
-  letter: {by: campaign, account: newsletter, subject_line: News, from_name: We, reply_to: us@example.org, html: "<p>*|UNSUB|*</p>"}
+  letter: {by: campaign, account: newsletter, subject_line: News, from_name: We, reply_to: us@example.org,
+           html: "<p>*|UNSUB|*</p>"}
   ward: {by: journey, account: newsletter, journey: "816", step: "1102"}
   evening: {by: event, account: newsletter, event: open_evening}
 """
@@ -134,9 +135,9 @@ class Story:
 
     def effects(self) -> dict[str, Counter[str]]:
         """What each platform says was done to it, and how often."""
-        return {
-            name: Counter(_line(effect) for effect in stage.ask("log")) for name, stage in self.stages.items()
-        } | {"mail": Counter(f"{it['by']} {it['address']}" for it in self.stages["newsletter"].ask("state")["mailed"])}
+        return {name: Counter(_line(effect) for effect in stage.ask("log")) for name, stage in self.stages.items()} | {
+            "mail": Counter(f"{it['by']} {it['address']}" for it in self.stages["newsletter"].ask("state")["mailed"])
+        }
 
     def outbox(self) -> dict[str, int]:
         from connector.store.sqlite import connect

@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from connector import accounts, cadence, house, plan, scheduler, settings
+from connector import accounts, cadence, house, plan, scheduler, settings, sync
 from connector.house import House
 from connector.store import Sqlite
 
@@ -54,7 +54,7 @@ def in_turn(it: House, *, turn: int) -> None:
     steps: list[Callable[[], object]] = [lane.step for lane in lanes]
     steps.append(lambda: scheduler.rounds(it, now=it.clock()))
     steps = steps[turn % len(steps) :] + steps[: turn % len(steps)]
-    while any([step() for step in steps]) or waits(it):
+    while sum(bool(step()) for step in steps) or waits(it):
         pass
     for lane in lanes:
         lane.release()
@@ -76,7 +76,7 @@ def waits(it: House) -> bool:
     soon = (it.clock() + timedelta(seconds=3)).isoformat()
     with it.store.reading() as tx:
         pulls = sum(
-            scheduler.sync.due(tx.schedule.mark(name, stream.name), stream, account, now=it.clock())
+            sync.due(tx.schedule.mark(name, stream.name), stream, account, now=it.clock())
             for name, account in it.accounts.items()
             for stream in account.declaration.streams
         )

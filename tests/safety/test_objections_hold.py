@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ from connector.model import (
     Engagement,
     EngagementKind,
     Gone,
+    Member,
     MemberStatus,
     Merged,
     Ref,
@@ -63,6 +64,7 @@ messages:
 """
 ADDRESSES = ("a@example.org", "b@example.org", "c@example.org")
 RECORDS = (("ats", "1"), ("ats", "2"), ("other", "3"))
+OUT = frozenset({MemberStatus.UNSUBSCRIBED, MemberStatus.CLEANED, MemberStatus.COMPLAINED})
 REACHING = frozenset({Verb.UPSERT_MEMBER, Verb.SEND_EVENT, Verb.START_JOURNEY})
 
 
@@ -78,6 +80,9 @@ class Model:
     told: list[AnyRecord] = field(default_factory=list)
     held: dict[Ref, Candidate] = field(default_factory=dict)
     gone: set[Ref] = field(default_factory=set)
+    merged: set[Ref] = field(default_factory=set)
+    #: Of what the platform dates, the newest word stands, whatever comes later; only a merge is never outdated.
+    latest: dict[Ref, datetime] = field(default_factory=dict)
     ever: dict[Ref, set[str]] = field(default_factory=dict)
     addresses: set[str] = field(default_factory=set)
     records: set[Ref] = field(default_factory=set)
@@ -86,33 +91,33 @@ class Model:
         """All that was told is known now."""
         for record in self.told:
             if isinstance(record, Candidate):
-                self._candidate(record)
-            elif isinstance(record, Merged):
-                self._merged(record)
-            elif isinstance(record, Gone):
-                self.gone.add(record.ref)
-            elif getattr(record, "status", None) in (
-                MemberStatus.UNSUBSCRIBED,
-                MemberStatus.CLEANED,
-                MemberStatus.COMPLAINED,
-            ):
-                self.addresses.add(record.email)  # type: ignore[union-attr]
-            elif isinstance(record, Engagement):
+                self.ever.setdefault(record.ref, set()).update(record.emails)
+            if isinstance(record, Candidate | Merged | Gone) and (self._newest(record) or isinstance(record, Merged)):
+                self._stands(record)
+            elif isinstance(record, Engagement) or (isinstance(record, Member) and record.status in OUT):
                 self.addresses.add(record.email)
         self.told.clear()
 
-    def _candidate(self, record: Candidate) -> None:
-        before = self.held.get(record.ref)
-        self.ever.setdefault(record.ref, set()).update(record.emails)
-        assert record.updated_at is not None
-        if before is None or record.updated_at >= (before.updated_at or record.updated_at):
-            self.held[record.ref] = record
+    def _newest(self, record: Candidate | Merged | Gone) -> bool:
+        at = record.updated_at if isinstance(record, Candidate) else record.at
+        assert at is not None
+        if at < self.latest.get(record.ref, at):
+            return False
+        self.latest[record.ref] = at
+        return True
 
-    def _merged(self, record: Merged) -> None:
+    def _stands(self, record: Candidate | Merged | Gone) -> None:
+        if isinstance(record, Candidate):
+            self.held[record.ref] = record
+            if record.ref not in self.merged:
+                self.gone.discard(record.ref)
+            return
         self.gone.add(record.ref)
-        self.ever.setdefault(record.into, set()).update(self.ever.get(record.ref, ()))
-        if record.ref in self.records:
-            self.records.add(record.into)
+        if isinstance(record, Merged):
+            self.merged.add(record.ref)
+            self.ever.setdefault(record.into, set()).update(self.ever.get(record.ref, ()))
+            if record.ref in self.records:
+                self.records.add(record.into)
 
     def settled(self) -> None:
         """People are put together: an objection of one record is one of all that are the same person."""
@@ -143,11 +148,15 @@ class Model:
 
 
 moments = st.integers(0, 12).map(lambda days: timedelta(days=days))
+held_sets = st.sets(st.sampled_from(ADDRESSES), max_size=2)
+said = st.sampled_from([True, True, True, None, False])
+statuses = st.sampled_from([Status.REJECTED, Status.REJECTED, Status.ACTIVE, Status.HIRED])
+leaving = st.sampled_from([EngagementKind.UNSUBSCRIBED, EngagementKind.COMPLAINED])
 step = st.one_of(
-    st.tuples(st.just("candidate"), st.sampled_from(RECORDS), st.sets(st.sampled_from(ADDRESSES), max_size=2), st.sampled_from([True, True, True, None, False]), moments),
-    st.tuples(st.just("run"), st.sampled_from(RECORDS), st.sampled_from([Status.REJECTED, Status.REJECTED, Status.ACTIVE, Status.HIRED]), moments),
+    st.tuples(st.just("candidate"), st.sampled_from(RECORDS), held_sets, said, moments),
+    st.tuples(st.just("run"), st.sampled_from(RECORDS), statuses, moments),
     st.tuples(st.just("member"), st.sampled_from(ADDRESSES), st.sampled_from(list(MemberStatus)), moments),
-    st.tuples(st.just("left"), st.sampled_from(ADDRESSES), st.sampled_from([EngagementKind.UNSUBSCRIBED, EngagementKind.COMPLAINED]), moments),
+    st.tuples(st.just("left"), st.sampled_from(ADDRESSES), leaving, moments),
     st.tuples(st.just("merge"), moments),
     st.tuples(st.just("gone"), st.sampled_from(RECORDS), moments),
     st.tuples(st.just("read")),
@@ -156,7 +165,7 @@ step = st.one_of(
     st.tuples(st.just("day"), st.booleans()),
     st.tuples(st.just("day"), st.booleans()),
     st.tuples(st.just("refuse"), st.sampled_from(["retry", "suppressed", ""])),
-)  # fmt: skip
+)
 
 
 def record_of(cast: Cast, one: tuple[Any, ...], home: Home) -> AnyRecord | None:
@@ -166,7 +175,8 @@ def record_of(cast: Cast, one: tuple[Any, ...], home: Home) -> AnyRecord | None:
             return cast.candidate(id_, *sorted(emails), account=account, at=start + ago, contact_allowed=allowed)
         case ("run", (account, id_), status, ago):
             then = start + ago - timedelta(days=60)
-            return cast.application(f"{id_}-run", id_, status, account=account, at=start + ago, decided_at=then, applied_at=then)  # fmt: skip
+            dates = {"at": start + ago, "decided_at": then, "applied_at": then}
+            return cast.application(f"{id_}-run", id_, status, account=account, **dates)
         case ("member", address, status, ago):
             return cast.member(address, status, at=start + ago)
         case ("left", address, kind, ago):

@@ -47,7 +47,7 @@ def changes(
         owned=[row] if row else [],
         heard={name: Heard(answers[effect], effect, None) for name, effect in heard.items()},
         acting=acting,
-        vetoes=vetoes or {},  # type: ignore[arg-type]
+        vetoes=vetoes or {},
         facts_hash=lambda rule: facts,
     )
     return diff(situation, Wishes(rules), removable=removable)
@@ -219,7 +219,9 @@ def test_a_merge_moves_what_is_ours_to_the_record_that_stays(tagged: Home, cast:
     tagged.tell("ats", cast.candidate("2", "b@example.org", at=tagged.now, tags=("silver",), contact_allowed=True))
     tagged.tell("ats", Merged(ref=Ref("ats", "candidate", "1"), into=Ref("ats", "candidate", "2"), at=tagged.now))
     tagged.turn()
-    assert [(row["subject"], row["state"]) for row in tagged.rows("select subject, state from owned")] == [("2", "ours")]
+    assert [(row["subject"], row["state"]) for row in tagged.rows("select subject, state from owned")] == [
+        ("2", "ours")
+    ]
     tagged.now += timedelta(hours=1)
     tagged.tell("ats", cast.application("1-run", "1", status=cast.hired, at=tagged.now))
     tagged.turn()
@@ -235,5 +237,8 @@ def test_when_people_part_their_tags_stay_ours_with_each(home_of: Callable[..., 
     home.tell("ats", cast.candidate("1", "x@example.org", at=home.now, tags=("silver",) if kept == "1" else ()))
     home.tell("ats", cast.candidate("2", "y@example.org", at=home.now, tags=("silver",) if kept == "2" else ()))
     home.turn()
-    assert {(row["subject"], row["state"]) for row in home.rows("select * from owned")} == {("1", "ours"), ("2", "ours")}
+    assert {(row["subject"], row["state"]) for row in home.rows("select * from owned")} == {
+        ("1", "ours"),
+        ("2", "ours"),
+    }
     assert home.person("ats", "1") != home.person("ats", "2")

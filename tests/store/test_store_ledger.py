@@ -180,11 +180,11 @@ def test_an_answer_stands_since_its_moment_unknown_included(store: Store) -> Non
         assert tx.ledger.standing([1]).keys() == {("s", 1)}
 
 
-def test_a_rule_acts_from_its_first_activation_on(store: Store) -> None:
+def test_a_rule_acts_from_the_first_activation_of_its_version_on(store: Store) -> None:
     store.write(lambda tx: tx.ledger.activate({"r": "h1", "s": "h"}, set_hash="x", now=NOW, plan="p"))
-    store.write(lambda tx: tx.ledger.activate({"r": "h2"}, set_hash="y", now=NOW + HOUR, plan="q"))
+    store.write(lambda tx: tx.ledger.activate({"r": "h2", "s": "h"}, set_hash="y", now=NOW + HOUR, plan="q"))
     with store.reading() as tx:
-        assert tx.ledger.activations() == {"r": Activation("h2", NOW), "s": Activation("h", NOW)}
+        assert tx.ledger.activations() == {"r": Activation("h2", NOW + HOUR), "s": Activation("h", NOW)}
 
 
 def test_nothing_of_one_who_parted_is_kept_up_any_more(store: Store) -> None:

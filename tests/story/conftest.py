@@ -47,7 +47,8 @@ accounts:
   software: {platform: lever, secrets: {api_key: D, webhook: [E]}}
   newsletter: {platform: mailchimp, secrets: {api_key: F, webhook: [G]}}
 messages:
-  letter: {by: campaign, account: newsletter, subject_line: News, from_name: We, reply_to: us@example.org, html: "<p>*|UNSUB|*</p>"}
+  letter: {by: campaign, account: newsletter, subject_line: News, from_name: We, reply_to: us@example.org,
+           html: "<p>*|UNSUB|*</p>"}
   ward: {by: journey, account: newsletter, journey: "816", step: "1102"}
   evening: {by: event, account: newsletter, event: open_evening}
 """
@@ -130,6 +131,9 @@ class Theatre:
         found = self.stages["newsletter"].ask("state")["members"].get(address, {})
         assert isinstance(found, dict)
         return found
+
+    def on_bench(self, address: str) -> bool:
+        return "bench" in self.member(address).get("tags", ())
 
     def rows(self, sql: str, *parameters: object) -> list[dict[str, Any]]:
         with self.house.store.reading() as tx:
@@ -240,6 +244,8 @@ def theatre(tmp_path: Path) -> Iterator[Theatre]:
     with opened(tmp_path, 40) as it:
         for name, stage in it.stages.items():
             secret = stage.sandbox.secrets["webhook"]
-            stage.tell("hook", url=f"{it.door}/webhooks/{name}", secret=secret if isinstance(secret, str) else secret[0])
+            stage.tell(
+                "hook", url=f"{it.door}/webhooks/{name}", secret=secret if isinstance(secret, str) else secret[0]
+            )
         it.quiet()
         yield it

@@ -87,8 +87,8 @@ def pull(it: House, *, now: datetime) -> None:
             while not sync.step(it.store, account, stream, now=now, run=run, full=True)["done"]:
                 pass
             # as if it had been read, so that the next pull is a walk of its own
-            done = {"until": now, "complete": True, "now": now}
-            it.store.write(lambda tx, a=account, s=stream: tx.schedule.arrive(a.name, s.name, **done))  # type: ignore[misc]
+            place = (account.name, stream.name)
+            it.store.write(lambda tx, at=place: tx.schedule.arrive(*at, until=now, complete=True, now=now))  # type: ignore[misc]
     lever = it.accounts["software"].adapter
     assert isinstance(lever, Fetches)
     with it.store.reading() as tx:
@@ -182,8 +182,12 @@ def mirrored(it: House) -> Any:
             }
             for person, known in facts.items()
         }
-        objections = {row["identity"] for row in tx.rows("select identity from suppressions where source <> 'inherited'")}
-        profiles = {tuple(refs[row["person"]]): (row["name"], row["email"]) for row in tx.rows("select * from profiles")}
+        objections = {
+            row["identity"] for row in tx.rows("select identity from suppressions where source <> 'inherited'")
+        }
+        profiles = {
+            tuple(refs[row["person"]]): (row["name"], row["email"]) for row in tx.rows("select * from profiles")
+        }
         return people, objections, profiles
 
 
@@ -202,7 +206,9 @@ def switched_on(it: House) -> None:
 
 
 @pytest.fixture(scope="module")
-def in_order(day: tuple[Settings, Accounts, list[Delivery]], tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, set[str]]:
+def in_order(
+    day: tuple[Settings, Accounts, list[Delivery]], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Any, set[str]]:
     settings, made, deliveries = day
     with housed(tmp_path_factory.mktemp("ordered"), settings, made) as it:
         take_in(it, deliveries)
@@ -211,7 +217,9 @@ def in_order(day: tuple[Settings, Accounts, list[Delivery]], tmp_path_factory: p
         return state, queued(it)
 
 
-def test_the_day_has_something_of_everything(day: tuple[Settings, Accounts, list[Delivery]], in_order: tuple[Any, set[str]]) -> None:
+def test_the_day_has_something_of_everything(
+    day: tuple[Settings, Accounts, list[Delivery]], in_order: tuple[Any, set[str]]
+) -> None:
     _, _, deliveries = day
     assert {(it.account, it.stream is None) for it in deliveries} == {
         (account, hook) for account in ("hospital", "software", "newsletter") for hook in (True, False)
