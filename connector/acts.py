@@ -69,13 +69,14 @@ def remove_tag(
 
 
 def add_note(
-    account: str, subject: Ref, text: str, *, occasion: str, rule: str, person: int, due_at: datetime
-) -> Queued:
+    account: str, subject: Ref, text: str, *, occasion: str, rule: str, person: int, due_at: datetime,
+    after: str | None = None,
+) -> Queued:  # fmt: skip
     """The marker in the text is how a repeat finds the note again."""
     marker = f"keepwarm:{key('note', account, subject.id, rule, occasion)[:12]}"
     return _queued(
         Verb.ADD_NOTE, account, rule, occasion, subject=subject, args={"text": f"{text} [{marker}]", "marker": marker},
-        rule=rule, purpose=KEEP, due_at=due_at, person=person,
+        rule=rule, purpose=KEEP, due_at=due_at, person=person, after=after,
     )  # fmt: skip
 
 

@@ -220,7 +220,7 @@ def _one(
         tx.schedule.enrol([replace(enrolment, due_at=now + timedelta(days=1), changed_at=now)])
         return "in shadow"
     due = enrolment.due_at or now
-    slot = due if due >= now else desk.slot(cadence, now + QUARTER, facts)
+    slot = desk.slot(cadence, due if due >= now else now + QUARTER, facts)
     # patience counts from when it was first meant to go, however often it was put off since
     planned = desk.nth(cadence, enrolment.joined_at, enrolment.n, facts) or due
     if slot is None or slot - planned > PATIENCE:

@@ -14,12 +14,14 @@ from connector import acts
 from connector.accounts import Accounts
 from connector.clock import stamp
 from connector.court import Court, Facts, Heard
-from connector.diff import Change, Kind, Place, Situation, Wishes, by_rule, diff
+from connector.diff import Change, Place, Situation, Wishes, diff
+from connector.errors import KeepwarmError
 from connector.facts import fold
 from connector.flow import Verb
+from connector.limits import over_limit
 from connector.model import AnyRecord, Candidate, Member, MemberStatus
 from connector.rules import Rule, edges, explain, touched
-from connector.settings import ChangeLimit, Settings
+from connector.settings import Settings
 from connector.store import Sqlite, Tx
 from connector.store.ledger import Decided, Owned
 from connector.store.outbox import Queued
@@ -33,7 +35,7 @@ GRACE = timedelta(days=7)
 BACK = timedelta(minutes=5)
 
 
-class ClockWentBack(Exception):
+class ClockWentBack(KeepwarmError):
     """The clock went backwards: nothing that depends on time is decided until it is right again."""
 
 
@@ -99,7 +101,7 @@ def settle(
     removable = deleted_for_good(tx, bench, now=now)
     wishes = Wishes(bench.rules)
     changes = [change for it in found for change in diff(it, wishes, removable=removable)]
-    stopped = set() if plan else over_limit(tx, bench, changes, now=now)
+    stopped = set() if plan else over_limit(tx, bench.rules, bench.settings, changes, now=now)
     counts = Counter({f"stopped:{rule}": 1 for rule in stopped})
     counts += write(tx, bench, [it for it in changes if it.rule not in stopped], facts, heard, now=now, plan=plan)
     counts["opt_outs"] += opt_outs(tx, bench, facts, heard, now=now)
@@ -183,25 +185,6 @@ def _recent(record: AnyRecord) -> str:
         (record.created_at or record.last_activity_at or record.updated_at) if isinstance(record, Candidate) else None
     )
     return (stamp(moment) if moment else "") + record.ref.id
-
-
-def over_limit(tx: Tx, bench: Bench, changes: Sequence[Change], *, now: datetime) -> set[str]:
-    """Rules that would change too much at once: nothing of them is written until a person looked at a plan."""
-    owned: Counter[str] | None = None
-    stopped = set()
-    shares = {rule.name: rule.max_changes for rule in bench.rules}
-    kinds: tuple[tuple[Kind, ChangeLimit], ...] = (("add", bench.settings.add), ("remove", bench.settings.remove))
-    for kind, limit in kinds:
-        for rule, count in by_rule(changes, kind).items():
-            done = tx.ledger.decided_since(rule, kind == "add", now - DAY)
-            if done + count <= limit.always:
-                continue
-            if owned is None:  # counts through all that is ours, so only where it matters
-                owned = sum((Counter({name: kept}) for (name, _), kept in tx.ledger.owned_counts().items()), Counter())
-            own = shares.get(rule)
-            if done + count > owned[rule] * (limit.share if own is None else own):
-                stopped.add(rule)
-    return stopped
 
 
 def write(
@@ -299,7 +282,10 @@ def _actions(
     if change.what == "tag" and bench.settings.notes and bench.accounts[account].takes("notes") and rule:
         text = f"Keepwarm added the tag {change.key} (rule {rule.name}). {rule.why} Seen: {line}"
         made.append(
-            acts.add_note(account, subject, text, occasion=occasion, rule=rule.name, person=change.person, due_at=now)
+            acts.add_note(
+                account, subject, text, occasion=occasion, rule=rule.name, person=change.person, due_at=now,
+                after=tag.action.key,
+            )  # fmt: skip
         )
     return made
 

@@ -60,6 +60,8 @@ def _reading(kept: Kept, accounts: Mapping[str, Account]) -> Reading:
         return account.adapter.read(delivery)
     except Malformed as error:
         return Reading(spoiled=(Spoiled(error.path, error.wanted, error.came),))
+    except Exception as error:  # noqa: BLE001  one adapter's bug must not keep everybody else's deliveries waiting
+        return Reading(spoiled=(Spoiled("$", "something this adapter can read", f"its own {type(error).__name__}"),))
 
 
 def _read_gone(account: str, body: bytes) -> Reading:

@@ -201,6 +201,8 @@ def _sent(tx: Tx, queued: Queued, receipt: Receipt, *, now: datetime) -> None:
             # there already at our first attempt: a person had put it there. Later: our own lost answer.
             theirs = receipt.already and queued.attempts == 1
             tx.ledger.confirm(action.account, subject.id, kind, tag, theirs=theirs, receipt=receipt.ref, now=now)
+            if theirs and kind == "tag":  # the note that was to follow says that we put it there
+                tx.outbox.cancel_followers(queued.row, now=now)
     if action.verb in (Verb.SEND_EVENT, Verb.START_JOURNEY) and (message := action.args.get("message")):
         tx.schedule.mark_messages(str(message), state="sent", sent_at=now)
     if action.verb is Verb.SCHEDULE_CAMPAIGN:

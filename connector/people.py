@@ -82,15 +82,16 @@ def _regroup(tx: Tx, dirty: Sequence[tuple[str, str]], lens: Lens) -> list[int]:
             touched.add(before)
             tx.mirror.unassign([(account, winner)])
     done: set[tuple[str, str]] = set()
-    waiting = list(living)
+    # one who left may have been all that joined the others
+    waiting = [*living, *(it for other in touched for it in tx.mirror.candidates(other))]
     while waiting:
         if (candidate := waiting.pop()) not in done:
             group = _component(tx, candidate, lens)
             done |= group
-            person, changed = _assign(tx, group)
+            changed = _assign(tx, group)
             touched |= changed
-            # whoever has this person's id without being linked any more is somebody else
-            waiting.extend(it for it in tx.mirror.candidates(person) if it not in group)
+            # whoever shares an id with them, or did until now, may not be linked to the others any more
+            waiting.extend(it for other in changed for it in tx.mirror.candidates(other) if it not in done)
     for before, heir in lost:
         touched |= _inherit(tx, before, heir)
     return sorted(touched)
@@ -123,7 +124,7 @@ def _component(tx: Tx, start: tuple[str, str], lens: Lens) -> set[tuple[str, str
     return found
 
 
-def _assign(tx: Tx, group: set[tuple[str, str]]) -> tuple[int, set[int]]:
+def _assign(tx: Tx, group: set[tuple[str, str]]) -> set[int]:
     """Give a group its person: the lowest id any of them had and may keep; and every person this changed."""
     before = {candidate: tx.mirror.person_of(*candidate) for candidate in group}
     held = sorted({person for person in before.values() if person is not None})
@@ -136,7 +137,7 @@ def _assign(tx: Tx, group: set[tuple[str, str]]) -> tuple[int, set[int]]:
             changed.add(other)
         else:
             tx.mirror.absorb(person, other)
-    return person, changed
+    return changed
 
 
 def _may_keep(tx: Tx, person: int, group: set[tuple[str, str]]) -> bool:

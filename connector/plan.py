@@ -16,9 +16,10 @@ import msgspec
 from connector import judging, occasions
 from connector.cadence import Desk, upcoming
 from connector.court import share
-from connector.decide import Bench, over_limit, still_mailable
+from connector.decide import Bench, still_mailable
 from connector.diff import Change, Kind
 from connector.errors import KeepwarmError
+from connector.limits import over_limit
 from connector.pool import Pool
 from connector.rules import Cadence, Rule, explain
 from connector.store import ReadOnly, Sqlite, Tx
@@ -111,7 +112,7 @@ def make(store: Sqlite | ReadOnly, desk: Desk, *, now: datetime) -> Plan:
 
 
 def _rule_plans(tx: Tx, bench: Bench, pool: Pool, changes: Sequence[Change], *, now: datetime) -> Iterator[RulePlan]:
-    stopped = over_limit(tx, bench, changes, now=now)
+    stopped = over_limit(tx, bench.rules, bench.settings, changes, now=now)
     activations = tx.ledger.activations()
     by_rule: dict[str, list[Change]] = defaultdict(list)
     for change in changes:

@@ -248,6 +248,7 @@ def drain(
         with ThreadPoolExecutor(max(1, len(lanes)), thread_name_prefix="lane") as pool:
             if pull:
                 list(pool.map(lambda lane: lane.walk(full=full), lanes))
+                decide.tick(house.store, house.desk.bench, now=house.clock())
             total = settle(house, now=house.clock())
             total += roles.watch(house.store, house.desk, now=house.clock())
             while any(list(pool.map(Lane.exhaust, lanes))):  # all of them, before any begins anew

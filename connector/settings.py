@@ -191,7 +191,9 @@ class _Reader:
             return Quiet()
         start = found["from"].clock_time() if "from" in found else None
         end = found["to"].clock_time() if "to" in found else None
-        days = [node.weekday() for node in found["days_off"].items()] if "days_off" in found else [5, 6]
+        off = found.get("days_off")
+        none = off is not None and off.value == []
+        days = [] if none else [node.weekday() for node in off.items()] if off is not None else [5, 6]
         return Quiet(
             start=start or time(19, 0),
             end=end or time(8, 30),

@@ -20,8 +20,10 @@ from adapters.mailchimp import sandbox_lists as on_lists
 from adapters.mailchimp import sandbox_mailing as on_mailing
 from adapters.mailchimp import sandbox_members as on_members
 from adapters.mailchimp import sandbox_reports as on_reports
-from adapters.mailchimp.sandbox_audience import Audience, Subscriber
+from adapters.mailchimp.sandbox_audience import Audience
+from adapters.mailchimp.sandbox_campaign import Journey, Mailing
 from adapters.mailchimp.sandbox_hooks import RETRIES, Hooks, profile
+from adapters.mailchimp.sandbox_order import Subscriber
 from adapters.mailchimp.sandbox_people import Acts, filled, seeded
 from adapters.mailchimp.sandbox_shapes import TRIGGERS, HaltError, answer, iso
 from connector.sandbox import Harness
@@ -97,8 +99,8 @@ class MailchimpSandbox:
         )
         self.hooks.harness = self.harness
         self.lists = {LIST: Audience(LIST, "Talent pool", self.now)}
-        self.campaigns: dict[str, on_mailing.Mailing] = {}
-        self.journeys: dict[tuple[int, int], on_mailing.Journey] = {(816, 1102): on_mailing.Journey(LIST)}
+        self.campaigns: dict[str, Mailing] = {}
+        self.journeys: dict[tuple[int, int], Journey] = {(816, 1102): Journey(LIST)}
         self.templates = {77: "<p>News for you</p><p>*|UNSUB|*</p>"}
         #: Who was sent what, by campaign, journey or event.
         self.mailed: list[dict[str, Any]] = []

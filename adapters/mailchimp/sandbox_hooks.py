@@ -15,7 +15,8 @@ from urllib.parse import urlencode, urlsplit
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from adapters.mailchimp.sandbox_audience import Audience, Subscriber
+from adapters.mailchimp.sandbox_audience import Audience
+from adapters.mailchimp.sandbox_order import Subscriber
 from adapters.mailchimp.sandbox_shapes import HaltError, answer, invalid, missing, told
 from connector.sandbox import Harness, Hook
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from adapters.mailchimp.sandbox_audience import Audience, Subscriber
+from adapters.mailchimp.sandbox_audience import Audience
+from adapters.mailchimp.sandbox_campaign import Journey, Mailing
 from adapters.mailchimp.sandbox_members import Desk
+from adapters.mailchimp.sandbox_order import Subscriber
 from adapters.mailchimp.sandbox_shapes import (
     HaltError,
     answer,
@@ -29,34 +30,6 @@ from adapters.mailchimp.sandbox_shapes import (
 STATUSES = ("save", "paused", "schedule", "sending", "sent")
 TYPES = ("regular", "plaintext", "absplit", "rss", "variate")
 SETTINGS = ("subject_line", "preview_text", "title", "from_name", "reply_to", "to_name")
-
-
-@dataclass(slots=True)
-class Mailing:
-    id: str
-    number: int
-    type: str
-    list_id: str
-    #: A tag's number; None: the whole audience.
-    segment: int | None
-    settings: dict[str, Any]
-    created_at: int
-    status: str = "save"
-    content: str = ""
-    send_at: int | None = None
-    #: Member id → address and state of delivery, in order of sending.
-    sent_to: dict[str, dict[str, Any]] = field(default_factory=dict)
-    activity: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    unsubscribes: list[dict[str, Any]] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Journey:
-    list_id: str
-    on: bool = True
-    #: A contact may enter only once: a second trigger is taken and does nothing.
-    once: bool = False
-    entered: set[str] = field(default_factory=set)
 
 
 class Post(Desk, Protocol):

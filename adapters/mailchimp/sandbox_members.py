@@ -8,8 +8,9 @@ from typing import Any, Protocol
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from adapters.mailchimp.sandbox_audience import STATUSES, Audience, Subscriber
+from adapters.mailchimp.sandbox_audience import STATUSES, Audience
 from adapters.mailchimp.sandbox_hooks import Hooks, profile
+from adapters.mailchimp.sandbox_order import Subscriber
 from adapters.mailchimp.sandbox_shapes import (
     HaltError,
     answer,

@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
-from adapters.mailchimp.sandbox_audience import Audience, Subscriber
+from adapters.mailchimp.sandbox_audience import Audience
+from adapters.mailchimp.sandbox_campaign import Mailing
 from adapters.mailchimp.sandbox_hooks import Hooks, profile
-from adapters.mailchimp.sandbox_mailing import Mailing, act
+from adapters.mailchimp.sandbox_mailing import act
+from adapters.mailchimp.sandbox_order import Subscriber
 from adapters.mailchimp.sandbox_shapes import iso
 from connector.world import World
 

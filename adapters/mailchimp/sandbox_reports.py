@@ -7,7 +7,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapters.mailchimp.sandbox_mailing import Mailing, Post
+from adapters.mailchimp.sandbox_campaign import Mailing
+from adapters.mailchimp.sandbox_mailing import Post
 from adapters.mailchimp.sandbox_shapes import HaltError, answer, invalid, iso, missing, moment, paging, text, told
 
 

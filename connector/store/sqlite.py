@@ -196,6 +196,9 @@ class Sqlite:
             while first := self._work.get():
                 self._commit(tx, self._group(first))
             db.conn.execute("pragma optimize")
+            # what was forgotten still stands in the log until that is emptied; whoever reads now is waited for briefly
+            db.conn.execute("pragma busy_timeout = 1000")
+            db.conn.execute("pragma wal_checkpoint(truncate)")
         finally:
             db.conn.close()
             self._stopped.set()

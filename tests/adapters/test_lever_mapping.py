@@ -228,6 +228,13 @@ def test_a_first_name_is_never_guessed_from_an_odd_name(name: str, parts: tuple[
     assert (candidate.first_name, candidate.last_name) == parts
 
 
+def test_an_opportunity_without_a_contact_stands_for_itself() -> None:
+    for none in (None, "", {"name": "Ada"}):
+        candidate = read("opportunities", {"data": [row(contact=none)]}).records[0]
+        assert isinstance(candidate, Candidate)
+        assert candidate.group is None
+
+
 def test_old_imports_with_hardly_anything_are_read() -> None:
     bare: dict[str, Any] = {
         "id": "opp-1",

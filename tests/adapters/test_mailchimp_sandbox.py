@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from adapters.mailchimp.sandbox import KEY, LIST, MailchimpSandbox
-from adapters.mailchimp.sandbox_audience import hashed
+from adapters.mailchimp.sandbox_order import hashed
 from connector.sandbox import Running, running
 
 ANN = "ann@example.org"
@@ -183,6 +183,15 @@ def test_times_of_what_did_not_happen_can_be_empty_texts(platform: Running, api:
     assert (shown["timestamp_signup"], shown["timestamp_opt"]) == ("", "")
 
 
+def test_a_filter_that_nobody_fits_lists_nobody(api: httpx.Client) -> None:
+    mine = put(api, status_if_new="subscribed").json()
+    for name, value in (("vip_only", "true"), ("email_type", "text"), ("interest_ids", "a1"), ("unique_email_id", "b")):
+        assert api.get(MEMBERS, params={name: value}).json()["total_items"] == 0, name
+    asked = {"unique_email_id": mine["unique_email_id"]}
+    assert [one["id"] for one in api.get(MEMBERS, params=asked).json()["members"]] == [mine["id"]]
+    assert api.get(f"{MEMBERS}/{mine['contact_id']}").json()["id"] == mine["id"]
+
+
 # -- tags, segments, merge fields, events
 
 
@@ -204,6 +213,30 @@ def test_a_tag_is_a_segment_whose_count_lags(platform: Running, api: httpx.Clien
     httpx.post(platform.base_url + "/_sandbox/clock", json={"now": later})
     assert api.get(place).json()["member_count"] == 1
     assert api.post(place, json={"members_to_remove": [ANN, "no@example.org"]}).json()["total_removed"] == 1
+
+
+def test_a_segment_takes_one_more_and_takes_its_tag_along_when_deleted(api: httpx.Client) -> None:
+    put(api, status_if_new="subscribed")
+    segments = f"/lists/{LIST}/segments"
+    made = api.post(segments, json={"name": "Silver", "static_segment": []}).json()["id"]
+    assert api.post(f"{segments}/{made}/members", json={"email_address": ANN}).status_code == 200
+    assert [tag["name"] for tag in api.get(ME + "/tags").json()["tags"]] == ["Silver"]
+    assert api.delete(f"{segments}/{made}").status_code == 204
+    assert api.get(ME + "/tags").json()["tags"] == []
+    again = api.post(segments, json={"name": "Silver", "static_segment": []}).json()["id"]
+    assert api.get(f"{segments}/{again}").json()["name"] == "Silver"
+
+
+def test_a_draft_is_changed_and_a_report_is_there_only_of_what_was_sent(platform: Running, api: httpx.Client) -> None:
+    settings = {"subject_line": "One", "from_name": "We", "reply_to": "us@example.org", "title": "T"}
+    made = api.post(
+        "/campaigns", json={"type": "regular", "recipients": {"list_id": LIST}, "settings": settings}
+    ).json()
+    changed = api.patch(f"/campaigns/{made['id']}", json={"settings": {"subject_line": "Two"}}).json()
+    assert (changed["settings"]["subject_line"], changed["settings"]["title"]) == ("Two", "T")
+    assert "send_time" not in changed
+    assert api.get(f"/reports/{made['id']}").status_code == 404
+    assert api.get("/reports").json()["reports"] == []
 
 
 def test_a_segment_is_made_once(api: httpx.Client) -> None:

@@ -324,7 +324,7 @@ def test_the_next_change_is_a_change_and_nothing_changes_before_it(
         moment = next_change(rule, person, context)
         until = moment or NOW + timedelta(days=900)
         for step in range(20):
-            between = NOW + (until - NOW) * step / 20
+            between = NOW + (until - NOW) * step // 20
             assert check(person, Context(now=between, zone=vocabulary.zone)) is now
         if moment is not None:
             assert check(person, Context(now=moment, zone=vocabulary.zone)) is not now
