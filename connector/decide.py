@@ -281,12 +281,11 @@ def _actions(
     made.append(tag)
     if change.what == "tag" and bench.settings.notes and bench.accounts[account].takes("notes") and rule:
         text = f"Keepwarm added the tag {change.key} (rule {rule.name}). {rule.why} Seen: {line}"
-        made.append(
-            acts.add_note(
-                account, subject, text, occasion=occasion, rule=rule.name, person=change.person, due_at=now,
-                after=tag.action.key,
-            )  # fmt: skip
-        )
+        note = acts.add_note(
+            account, subject, text, occasion=occasion, rule=rule.name, person=change.person, due_at=now,
+            after=tag.action.key,
+        )  # fmt: skip
+        made.append(note)
     return made
 
 
