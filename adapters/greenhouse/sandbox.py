@@ -22,7 +22,7 @@ from adapters.greenhouse.sandbox_door import CLIENT_ID, CLIENT_SECRET, Refusal, 
 from adapters.greenhouse.sandbox_events import Sender
 from adapters.greenhouse.sandbox_query import Query, Unprocessable, cursor_of, parse, stamp, state_of
 from adapters.greenhouse.sandbox_seed import seed
-from adapters.greenhouse.sandbox_tables import RESOURCES, Row, Table, tables
+from adapters.greenhouse.sandbox_tables import FILLED, RESOURCES, Row, Table, tables
 from adapters.greenhouse.sandbox_writes import WRITES
 from connector.sandbox import Harness
 from connector.world import World
@@ -179,7 +179,11 @@ class GreenhouseSandbox:
         query = parse(RESOURCES[name], pairs, strict_fields=self.strict_fields)
         rows = self._page(name, query, last)
         shown = self._shown(name, query)
-        found = [{column: row.get(column) for column in shown} for row in rows[: query.per_page]]
+        filled = FILLED.get(name, {})
+        found = [
+            {column: filled.get(column) if row.get(column) is None else row[column] for column in shown}
+            for row in rows[: query.per_page]
+        ]
         if len(rows) <= query.per_page:
             return found, {}
         state = {

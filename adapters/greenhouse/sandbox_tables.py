@@ -124,6 +124,15 @@ INDEXED = frozenset({"candidate_id", "application_id", "job_id", "candidate_tag_
 FIRST_ID = 4_000_000_000
 
 
+#: Columns that are never null and that nothing here depends on; every other column that a row lacks is null.
+FILLED: dict[str, dict[str, Any]] = {
+    "interviews": {"job_interview_id": 4_030_000_001},
+    "job_posts": {"job_board_id": 4_031_000_001, "language": "en"},
+    "scorecards": {"interview_kit_id": 4_032_000_001},
+    "users": {"office_ids": [], "department_ids": [], "interviewer_tags": []},
+}
+
+
 @dataclass(slots=True)
 class Table:
     """Rows by id, ids in order, and for each indexed parent the ids of its children."""
