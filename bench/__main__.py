@@ -11,15 +11,19 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from bench import decisions, door, pool, records, sync
+from bench import check, decisions, door, edit, memory, pool, records, sync
 from bench.figure import Figure
 
 BENCHES = {
+    "check": check.measure,
     "door": door.measure,
     "records": records.measure,
     "decisions": decisions.measure,
     "pool": pool.measure,
     "sync": sync.measure,
+    "memory": memory.measure,
+    "edit": edit.measure,
+    "million": edit.measure_million,
 }
 COLUMNS = ("what", "unit", "ours", "peer", "the peer", "ours / peer")
 

@@ -89,7 +89,7 @@ def _plan(store: Any) -> None:
     assert any(rule.yes for rule in plan.rules)
 
 
-def _most_memory() -> float:
+def most_memory() -> float:
     """MB that this process held at most, pages of the file that SQLite maps included. Not `ru_maxrss`: on Linux that begins
     with what the parent held."""
     status = Path("/proc/self/status")
@@ -110,7 +110,7 @@ def main(what: str, database: Path) -> None:
             with store.reading() as tx:
                 {"read": _read, "rules": _rules}[what](tx)
         seconds = time.perf_counter() - begun
-        megabytes = _most_memory()
+        megabytes = most_memory()
     print(json.dumps({"seconds": seconds, "megabytes": megabytes}))
 
 

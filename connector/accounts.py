@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import pkgutil
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -90,6 +91,13 @@ def platforms() -> dict[str, Callable[[Connection], Adapter]]:
     return {point.name: point.load() for point in entry_points(group=ENTRY_POINTS)}
 
 
+def every_platform() -> list[Declaration]:
+    """What the bundled platforms, and those of outside packages, say of themselves."""
+    folders = [it.name for it in pkgutil.iter_modules(importlib.import_module("adapters").__path__) if it.ispkg]
+    made = [adapter_class(name) for name in dict.fromkeys((*sorted(folders), *platforms()))]
+    return [it.declaration for it in made if it is not None]  # type: ignore[attr-defined]
+
+
 def adapter_class(platform: str) -> Callable[[Connection], Adapter] | None:
     if not re.fullmatch(r"[a-z][a-z0-9_]*", platform):
         return None
@@ -109,7 +117,7 @@ def connect(settings: Settings, environment: Mapping[str, str], *, file: str = "
     made: dict[str, Account] = {}
     for name, wanted in settings.accounts.items():
         problems_here: list[str] = []
-        account = _account(wanted, environment, problems_here.append)
+        account = account_of(wanted, environment, problems_here.append)
         problems += [Problem(file, wanted.line, wanted.column, text) for text in problems_here]
         if account is not None:
             made[name] = account
@@ -118,9 +126,10 @@ def connect(settings: Settings, environment: Mapping[str, str], *, file: str = "
     return Accounts(made)
 
 
-def _account(
+def account_of(
     wanted: AccountSettings, environment: Mapping[str, str], complain: Callable[[str], None]
 ) -> Account | None:
+    """One account as well as it can be made; None when there is no such platform."""
     where = f"accounts.{wanted.name}"
     build = adapter_class(wanted.platform)
     if build is None:
@@ -135,7 +144,8 @@ def _account(
             complain(f"{where}.options: `{option.name}` is missing ({option.meaning})")
     secrets = _secrets(wanted, declaration, environment, where, complain)
     signed_in = _auth(declaration, secrets, wanted)
-    base_url = wanted.base_url or secrets.get("url", ("",))[0] or _base_url(declaration, secrets)
+    # where the secret is a whole address, nothing else can be meant
+    base_url = next(iter(secrets.get("url", ())), "") or wanted.base_url or _base_url(declaration, secrets)
     options = dict(wanted.options)
     if signed_in is None:
         options["payload_only"] = "yes"
@@ -177,13 +187,16 @@ def _auth(
     """How calls are signed in; None when there are no API credentials."""
     one = {name: values[0] for name, values in secrets.items() if values}
     match declaration.auth:
-        case ClientCredentials(token_url=token_url) if "client_id" in one and "client_secret" in one:
+        case ClientCredentials(token_url=token_url, introspects=introspects) if (
+            "client_id" in one and "client_secret" in one
+        ):
             subject = wanted.options.get("subject")
             return TokenAuth(
                 token_url=str(wanted.options.get("token_url") or token_url),
                 client_id=one["client_id"],
                 client_secret=one["client_secret"],
                 subject=str(subject) if subject else None,
+                introspects=introspects,
             )
         case BasicKey(user=user) if "api_key" in one:
             return httpx.BasicAuth(user, one["api_key"]) if user else httpx.BasicAuth(one["api_key"], "")

@@ -59,12 +59,13 @@ def add_tag(
 
 
 def remove_tag(
-    account: str, subject: Ref, tag: str, *, occasion: str, rule: str, person: int, due_at: datetime, row: str | None
-) -> Queued:
+    account: str, subject: Ref, tag: str, *, occasion: str, rule: str, person: int, due_at: datetime, row: str | None,
+    priority: int = 1,
+) -> Queued:  # fmt: skip
     args = {"tag": tag} | ({"row": row} if row else {})
     return _queued(
         Verb.REMOVE_TAG, account, tag, occasion, subject=subject, args=args, rule=rule, purpose=KEEP, due_at=due_at,
-        person=person,
+        person=person, priority=priority,
     )  # fmt: skip
 
 

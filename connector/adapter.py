@@ -25,6 +25,10 @@ class Door:
     events: tuple[str, ...] = ()
     #: A delivery may be taken without any configured secret (never for platforms that can sign).
     unsigned: bool = False
+    #: Where a person makes the webhook in the platform, in its menus' words.
+    where: str = ""
+    #: What must follow the account in the webhook's address, for a reader, as "/<the text after path: in the secret>".
+    tail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,12 +73,19 @@ class Declaration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """What the platform says of our account. `faults` are sentences that say what to do."""
+    """What the platform says of our account. `faults` and `warnings` are sentences of the form "what is wrong: what to do"."""
 
     name: str
     granted: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    #: Granted although nothing we declare needs it.
+    unused: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
+    #: What works, but perhaps not as somebody expects.
+    warnings: tuple[str, ...] = ()
+    #: Seconds: the platform's clock minus ours. None where its answers say no time.
+    clock_skew: float | None = None
+    #: Name → text, for a reader: "rate budget" → "50 per 30 s, 47 left".
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -137,3 +148,10 @@ class Pushes(Protocol):
 @runtime_checkable
 class Checks(Protocol):
     def check(self) -> Health: ...
+
+
+@runtime_checkable
+class ChecksMessages(Protocol):
+    def check_message(self, by: str, options: Mapping[str, str]) -> tuple[str, ...]:
+        """Why a message of the settings (`messages.<name>`) could not go out here: faults as in Health, or none."""
+        ...

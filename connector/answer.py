@@ -84,6 +84,12 @@ def http_date(text: str) -> datetime | None:
         return None
 
 
+def clock_skew(headers: Mapping[str, str], now: float) -> float | None:
+    """By how many seconds `Date` is ahead of `now` (epoch seconds). It has whole seconds only and leaves out the rest."""
+    said = http_date(headers.get("date", ""))
+    return said.timestamp() - now if said else None
+
+
 def whole(text: str | None) -> int | None:
     said = (text or "").strip()
     return int(said) if said.isdecimal() and len(said) <= 12 else None

@@ -58,12 +58,28 @@ class Holdings:
     our_writes: tuple[datetime, ...] = ()
 
 
+def named(records: Iterable[AnyRecord]) -> frozenset[Ref]:
+    """The reference data that applications and what belongs to them name."""
+    return frozenset(
+        ref
+        for it in records
+        for name in ("job", "stage", "reason", "source", "recruiter")
+        if isinstance(ref := getattr(it, name, None), Ref)
+    )
+
+
 def region(said: Iterable[str], words: Words) -> str | None:
-    """The region that one of these texts names, itself or by a place in it (whole words; commas part them)."""
-    known = words.vocabulary.regions
+    """The region that one of these texts names, itself or by a place in it: as the settings have it, else the gazetteer."""
+    said = tuple(said)
+    found = own_region(said, words) or first(words.vocabulary.places.find(text).region for text in said)
+    return words.vocabulary.canonical("regions", found) if found else None
+
+
+def own_region(said: Iterable[str], words: Words) -> str | None:
+    """By the places that the settings list: whole words, parted by commas."""
     for text in said:
         parts = [fold(part) for part in text.split(",")]
-        for name, places in known.items():
+        for name, places in words.vocabulary.regions.items():
             if any(fold(place) in parts for place in (name, *places)):
                 return words.vocabulary.canonical("regions", name)
     return None

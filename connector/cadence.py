@@ -7,14 +7,14 @@ restart, a change of clocks or a year's pause changes no date.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from connector import acts
 from connector.court import Facts, Heard, share
 from connector.decide import Bench, member_of
-from connector.guard import PATIENCE, Guard, zone_of
+from connector.guard import LETTING_GO, PATIENCE, Guard, zone_of
 from connector.rules import Cadence, Context, next_slot, occurrence
 from connector.settings import MessageSettings
 from connector.store import Sqlite, Tx
@@ -29,7 +29,7 @@ LEAD = timedelta(hours=1)
 HAND_OVER = timedelta(minutes=30)
 QUARTER = timedelta(minutes=15)
 BATCH = 100
-_SPENT = ("sent", "queued", "held_out")
+SPENT = ("sent", "queued", "held_out")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +81,14 @@ def review(
                 continue
             context = _context(desk, heard[person], now)
             before = held.get((cadence.name, person))
-            after = _reviewed(tx, desk, cadence, person, known, context, before, now=now)
+            after = reviewed(desk, cadence, person, known, context, before, now=now, messages=tx.schedule.messages)
             if after is None or (before is None and room <= 0):
                 continue
             room -= before is None
             counts[after.state if before is None else f"to {after.state}"] += 1
             tx.schedule.enrol([after])
             if after.state == "stopped":
-                _cancel(tx, cadence.name, person, after.why, now=now)
+                cancel(tx, cadence.name, person, after.why, now=now)
     return counts
 
 
@@ -102,10 +102,11 @@ def _room(tx: Tx, cadence: Cadence, now: datetime) -> int:
     return 10**9 if limit is None else limit - tx.schedule.joined_since(cadence.name, now - timedelta(days=1))
 
 
-def _reviewed(
-    tx: Tx, desk: Desk, cadence: Cadence, person: int, facts: Facts, context: Context, before: Enrolment | None,
-    *, now: datetime,
+def reviewed(
+    desk: Desk, cadence: Cadence, person: int, facts: Facts, context: Context, before: Enrolment | None,
+    *, now: datetime, messages: Callable[[int], Sequence[Message]],
 ) -> Enrolment | None:  # fmt: skip
+    """Where they stand in it from now on; None: as before. `messages`: of a person, asked only where it matters."""
     court = desk.bench.court
     matches = court.judge(cadence, facts, context)
     stops = court.stops(cadence.name, facts, context)
@@ -120,20 +121,22 @@ def _reviewed(
         before.state == "stopped"
         and matches is True
         and stops is False
-        and _may_come_back(tx, desk, cadence, before, now)
+        and _may_come_back(desk, cadence, before, messages, now)
     ):
         return _joining(desk, cadence, person, facts, now=now)
     return None
 
 
-def _may_come_back(tx: Tx, desk: Desk, cadence: Cadence, before: Enrolment, now: datetime) -> bool:
+def _may_come_back(
+    desk: Desk, cadence: Cadence, before: Enrolment, messages: Callable[[int], Sequence[Message]], now: datetime
+) -> bool:
     """Counted from the last message that was sent, not from joining."""
     again = cadence.come_back
     if again.how == "never":
         return False
     if again.how == "always" or again.after is None:
         return True
-    sent = [it.sent_at for it in tx.schedule.messages(before.person) if it.cadence == cadence.name and it.sent_at]
+    sent = [it.sent_at for it in messages(before.person) if it.cadence == cadence.name and it.sent_at]
     since = max(sent, default=before.changed_at)
     return again.after.after(since, desk.bench.court.zone) <= now
 
@@ -152,24 +155,12 @@ def _joining(desk: Desk, cadence: Cadence, person: int, facts: Facts, *, now: da
     )
 
 
-def _cancel(tx: Tx, cadence: str, person: int, why: str, *, now: datetime) -> None:
-    waiting = [it.row for it in tx.outbox.of_person(person) if it.rule == cadence and it.state != "sending"]
+def cancel(tx: Tx, cadence: str, person: int, why: str, *, now: datetime) -> None:
+    found = [it for it in tx.outbox.of_person(person) if it.rule == cadence and it.state != "sending"]
+    waiting = [it.row for it in found if it.action.verb not in LETTING_GO]
     tx.outbox.cancel(waiting, why=why, now=now)
     stopped = [it for it in tx.schedule.messages(person) if it.cadence == cadence and it.state == "queued"]
     tx.schedule.message(replace(it, state="failed", why=why) for it in stopped)
-    # whoever carries the tag of a mailing that has not gone out yet would still get it
-    tagged = {str(it.action.args.get("message")): it for it in tx.outbox.mailed(person)}
-    tx.outbox.put(
-        [
-            acts.remove_tag(
-                it.action.account, it.action.subject, str(it.action.args["tag"]), occasion=message.id, rule=cadence,
-                person=person, due_at=now, row=None,
-            )
-            for message in stopped
-            if (it := tagged.get(message.id)) and it.action.subject
-        ],
-        now=now,
-    )  # fmt: skip
 
 
 # sending
@@ -225,9 +216,9 @@ def _one(
     planned = desk.nth(cadence, enrolment.joined_at, enrolment.n, facts) or due
     if slot is None or slot - planned > PATIENCE:
         return _miss(tx, desk, cadence, enrolment, facts, "its time passed while nothing could be sent", now=now)
-    seen = [it for it in tx.schedule.messages(person) if it.cadence == cadence.name and it.state in _SPENT]
+    seen = [it for it in tx.schedule.messages(person) if it.cadence == cadence.name and it.state in SPENT]
     heard = desk.bench.court.hear_all(facts, _standing(tx, person), now=now)
-    template = _piece(desk, cadence, facts, seen, _context(desk, heard, now))
+    template = next_piece(desk, cadence, facts, seen, _context(desk, heard, now))
     if template is None:
         tx.schedule.enrol(
             [replace(enrolment, state="finished", due_at=None, why="everything was sent", changed_at=now)]
@@ -257,7 +248,7 @@ def _standing(tx: Tx, person: int) -> dict[str, Standing]:
     return {rule: it for (rule, _), it in tx.ledger.standing([person]).items()}
 
 
-def _piece(desk: Desk, cadence: Cadence, facts: Facts, seen: Sequence[Message], context: Context) -> str | None:
+def next_piece(desk: Desk, cadence: Cadence, facts: Facts, seen: Sequence[Message], context: Context) -> str | None:
     """The next piece of the rotation: one not seen yet; when all are, none or the one seen longest ago."""
     last = {it.template: it.due_at for it in sorted(seen, key=lambda it: it.due_at)}
     fitting = [

@@ -7,17 +7,22 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
 import tenacity
 
-from connector.answer import Explain, Response, place_of, retry_after, sort_out
+from connector.answer import Explain, Response, clock_skew, place_of, retry_after, sort_out
 from connector.errors import RateLimited, Refused, Retry
 from connector.pace import Limits, Pace
+from connector.raw import Raw
 from connector.signin import Auth, BasicKey, ClientCredentials, SecretUrl, TokenAuth
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 Params = Sequence[tuple[str, str]] | Mapping[str, str]
 
@@ -42,6 +47,8 @@ class Client:
         self._base = base_url.rstrip("/")
         self._pace = pace
         self._sleep = sleep
+        #: Seconds by which the platform's clock was ahead of ours at its last answer; None where it tells no time.
+        self.skew: float | None = None
 
     def __repr__(self) -> str:
         return f"Client({place_of(self._base, self._base)})"
@@ -70,6 +77,23 @@ class Client:
         """A write: tried once."""
         return self._once(method, path, params, json=json, form=form, explain=explain)
 
+    def together(self, read: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
+        """`read` for each item, as many side by side as the platform allows calls; the answers in the items' order."""
+        with ThreadPoolExecutor(max(1, min(self._pace.in_flight, len(items)))) as pool:
+            yield from pool.map(read, items)
+
+    def introspect(self) -> Raw | None:
+        """What the platform says of the token that the last call used (RFC 7662). None: it offers no such thing."""
+        auth = self._http.auth
+        question = auth.question() if isinstance(auth, TokenAuth) else None
+        if question is None:
+            return None
+        place = place_of(question.url)
+        answer = self._ask(place, "POST", question.url, data=question.form, auth=question.signed)
+        response = Response(answer.status_code, answer.headers, answer.content, place)
+        sort_out(response)
+        return response.raw()
+
     def _once(
         self,
         method: str,
@@ -89,6 +113,7 @@ class Client:
             headers = {key.lower(): value for key, value in answer.headers.items()}
             response = Response(answer.status_code, headers, answer.content, place, write=method != "GET")
             self._pace.heed(headers)
+            self.skew = clock_skew(headers, time.time())
             if explain and response.status >= 400 and (special := explain(response)):
                 raise special
             sort_out(response)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -10,15 +11,15 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from connector import acts
+from connector import acts, doubts
 from connector.accounts import Accounts
 from connector.clock import stamp
 from connector.court import Court, Facts, Heard
-from connector.diff import Change, Place, Situation, Wishes, diff
+from connector.diff import Change, Place, Situation, Wishes, by_rule, diff
 from connector.errors import KeepwarmError
 from connector.facts import fold
 from connector.flow import Verb
-from connector.limits import over_limit
+from connector.limits import OVER, over_limit
 from connector.model import AnyRecord, Candidate, Member, MemberStatus
 from connector.rules import Rule, edges, explain, touched
 from connector.settings import Settings
@@ -59,11 +60,13 @@ def tick(store: Sqlite, bench: Bench, *, now: datetime) -> int:
         mark = tx.schedule.mark("", "clock")
         tx.schedule.arrive("", "clock", until=now, complete=False, now=now)
         ended = tx.mirror.end_consents(now)
+        doubts.answer(tx, now=now)
         if mark.until is None:
             return ended
         if now < mark.until - BACK:
             raise ClockWentBack
         tx.ledger.missing([rule.name for rule in bench.rules], now=now)
+        _uncover(tx, bench)
         before = min(mark.until, now)
         found: set[int] = set()
         for query in touched(edges(bench.court.rules), before, now, bench.court.zone):
@@ -74,6 +77,14 @@ def tick(store: Sqlite, bench: Bench, *, now: datetime) -> int:
         return len(found) + ended
 
     return store.write(work)
+
+
+def _uncover(tx: Tx, bench: Bench) -> None:
+    """A rule that is not in force in the version by which everybody was judged is not known of everybody any more."""
+    covered, hashes = tx.assent.covered(), {rule.name: rule.hash for rule in bench.court.rules.standing}
+    still = {name: it for name, it in covered.items() if it.startswith(hashes.get(name) or " ")}
+    if len(still) < len(covered):
+        tx.assent.cover(still)
 
 
 def _waited(tx: Tx, bench: Bench, before: datetime, now: datetime) -> set[int]:
@@ -101,8 +112,12 @@ def settle(
     removable = deleted_for_good(tx, bench, now=now)
     wishes = Wishes(bench.rules)
     changes = [change for it in found for change in diff(it, wishes, removable=removable)]
-    stopped = set() if plan else over_limit(tx, bench.rules, bench.settings, changes, now=now)
+    changes = doubts.sift(tx, bench.settings, changes, facts, now=now)
+    asked = by_rule(changes)
+    stopped = set() if plan else over_limit(tx, bench.rules, bench.settings, asked, now=now)
     counts = Counter({f"stopped:{rule}": 1 for rule in stopped})
+    for rule in stopped:
+        tx.assent.ask(rule, OVER, asked[rule]["add"] + asked[rule]["remove"], now=now)
     counts += write(tx, bench, [it for it in changes if it.rule not in stopped], facts, heard, now=now, plan=plan)
     counts["opt_outs"] += opt_outs(tx, bench, facts, heard, now=now)
     return +counts
@@ -138,7 +153,7 @@ def situations(
             heard=heard[person],
             acting=acting(person),
             vetoes=vetoes[person],
-            facts_hash=lambda rule, person=person: facts_hash(tx, bench, rule, person),  # type: ignore[misc]
+            facts_hash=functools.partial(facts_hash, tx, bench, person=person),
         )
 
 
@@ -218,14 +233,13 @@ def write(
             tx.ledger.disown(*where)
         if change.kind in ("add", "remove"):
             queued += _actions(tx, bench, change, facts[change.person], heard[change.person], now=now, plan=plan)
-    tx.outbox.put(queued, now=now)
+    tx.outbox.put(queued, now=now, plan=plan)
     return counts
 
 
 def _owned(bench: Bench, change: Change, *, now: datetime) -> Owned:
-    before = change.owned
-    fresh = before is None or before.state == "removing"
-    state = ("theirs" if change.kind == "adopt" else "adding") if fresh else before.state  # type: ignore[union-attr]
+    before = None if change.owned is None or change.owned.state == "removing" else change.owned
+    state = before.state if before else "theirs" if change.kind == "adopt" else "adding"
     hash_ = next((rule.hash for rule in bench.rules if rule.name == change.rule), "")
     return Owned(
         account=change.subject.account,
@@ -236,7 +250,7 @@ def _owned(bench: Bench, change: Change, *, now: datetime) -> Owned:
         rules=change.rules,
         state=state,
         rule_hash=hash_,
-        added_at=now if fresh or before is None else before.added_at,
+        added_at=before.added_at if before else now,
     )
 
 
@@ -340,22 +354,30 @@ def opt_outs(
             if said and said.effective and said.answer and bench.court.acts(rule, activations, person):
                 why = why or rule.name
         for it in still_mailable(tx, bench, person) if why else ():
-            occasion = stamp(it.updated_at) if it.updated_at else ""
-            queued.append(
-                acts.suppress_member(
-                    it.ref.account, it.email, occasion=occasion, rule=why or "", person=person, due_at=now
-                )
-            )
+            queued.append(opt_out(it, rule=why or "", person=person, due_at=now))
     return tx.outbox.put(queued, now=now)
+
+
+def opt_out(held: Member, *, rule: str, person: int | None, due_at: datetime) -> Queued:
+    """Write an objection to the audience that holds this member: once for each state it is found in."""
+    occasion = stamp(held.updated_at) if held.updated_at else ""
+    return acts.suppress_member(
+        held.ref.account, held.email, occasion=occasion, rule=rule, person=person, due_at=due_at
+    )
 
 
 def still_mailable(tx: Tx, bench: Bench, person: int) -> list[Member]:
     """Where audiences hold an address of theirs, also a former one, as one that may be mailed."""
+    return may_be_mailed(tx, bench.accounts, tx.mirror.known_addresses(person))
+
+
+def may_be_mailed(tx: Tx, accounts: Accounts, addresses: Sequence[str]) -> list[Member]:
+    """What audiences that can be told of an objection hold of these addresses as somebody to mail."""
     return [
         it
-        for it in tx.records.by_address(tx.mirror.known_addresses(person))
+        for it in tx.records.by_address(addresses)
         if isinstance(it, Member)
         and it.status in (MemberStatus.SUBSCRIBED, MemberStatus.PENDING)
-        and (account := bench.accounts.get(it.ref.account)) is not None
+        and (account := accounts.get(it.ref.account)) is not None
         and account.can(Verb.SUPPRESS_MEMBER)
     ]

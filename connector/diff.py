@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -191,10 +191,9 @@ def _left_behind(situation: Situation, rows: Iterable[Owned]) -> list[Change]:
     ]
 
 
-def by_rule(changes: Iterable[Change], kind: Kind) -> dict[str, int]:
-    """rule → how many changes of this kind it asks for."""
-    counts: dict[str, int] = defaultdict(int)
+def by_rule(changes: Iterable[Change]) -> dict[str, Counter[Kind]]:
+    """rule → how many changes of each kind it asks for."""
+    counts: dict[str, Counter[Kind]] = defaultdict(Counter)
     for change in changes:
-        if change.kind == kind:
-            counts[change.rule] += 1
-    return dict(counts)
+        counts[change.rule][change.kind] += 1
+    return counts

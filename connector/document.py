@@ -130,7 +130,7 @@ class Node:
         return self._read("a share, for example `5%`", as_percent)
 
     def span(self) -> Span | None:
-        return self._read("for example `18 months`", as_span)
+        return self._read(_spanned(self.value), as_span)
 
     def clock_time(self) -> time | None:
         return self._read("a time of day, for example `09:00`", as_time)
@@ -172,7 +172,8 @@ class Node:
         """The members of a list that has some."""
         if isinstance(self.value, list) and self.value:
             return self.value
-        self.wrong(f"wanted a list, came {came(self)}")
+        one = isinstance(self.value, str) and self.value.strip()
+        self.wrong(f"wanted a list, came {came(self)}{f'; write `[{shown(one)}]`' if one else ''}")
         return []
 
     def texts(self) -> tuple[str, ...]:
@@ -201,6 +202,15 @@ class Node:
                 if key not in found:
                     self.wrong(f"`{key}` is missing here")
         return found
+
+
+def _spanned(value: object) -> str:
+    """What may have been meant by something that is no length of time."""
+    text = value.strip() if isinstance(value, str) else ""
+    for near in (f"1 {text}", text.removesuffix("ago").strip(), f"{text} days" if text.isdecimal() else ""):
+        if as_span(near):
+            return f"for example `{near}`"
+    return "for example `18 months`"
 
 
 def came(node: Node) -> str:

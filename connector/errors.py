@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 
 class KeepwarmError(Exception):
@@ -87,11 +88,26 @@ class Problem:
     file: str
     line: int
     column: int
+    #: What is wrong; then, after a semicolon, what to do about it.
     message: str
+    #: Found in one file alone (`shape`), in all files and settings together (`meaning`), or in the data.
+    level: Literal["shape", "meaning", "data"] = field(default="shape", compare=False)
+    #: The rule, cadence or suppression it stands in.
+    rule: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
         return f"{place}  {self.message}"
+
+    @property
+    def halves(self) -> tuple[str, str]:
+        """What is wrong, and what to do about it ("" where the message does not say)."""
+        found = _ADVICE.fullmatch(self.message)
+        return (found.group(1), found.group(2)) if found else (self.message, "")
+
+
+#: The first semicolon outside backticks parts the complaint from the advice.
+_ADVICE = re.compile(r"((?:[^`;]|`[^`]*`)+); (.+)", re.DOTALL)
 
 
 class ConfigError(KeepwarmError):

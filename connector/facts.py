@@ -9,12 +9,15 @@ NULL and None are *unknown*. `Fact.kind` names the vocabulary through which a va
 
 from __future__ import annotations
 
+import functools
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, TypedDict, Unpack
 
-Type = Literal["text", "words", "number", "whole", "yesno", "time", "stage"]
+Type = Literal["text", "town", "words", "number", "whole", "yesno", "time", "stage"]
 Scope = Literal["person", "application", "interview", "message", "event", "role"]
 
 #: Scope → the mirror's table. A role is no table: it comes with the event.
@@ -37,9 +40,19 @@ LATEST: MappingProxyType[str, str] = MappingProxyType(
 )
 
 
+@functools.lru_cache(maxsize=8192)  # the words of the vocabulary are folded for everyone
 def fold(text: str) -> str:
     """The one form in which texts are compared and kept: trimmed, single spaces, case and composition levelled."""
     return unicodedata.normalize("NFC", " ".join(unicodedata.normalize("NFC", text).split()).casefold())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proxy:
+    """`upper`: only where a rule keeps people out from some value up; `must`: without a justification nothing starts."""
+
+    of: str
+    upper: bool = False
+    must: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +62,16 @@ class Fact:
     type: Type
     meaning: str
     example: str
-    #: The vocabulary its values belong to: stages, reasons, skills, functions, regions.
+    #: The vocabulary its values belong to: stages, reasons, skills, functions, regions, towns, countries.
     kind: str | None = None
     #: All values there are, where the list is closed.
     values: tuple[str, ...] = ()
     #: A words fact of which nothing is known when the person has no row.
     unknown_when_empty: bool = False
+    #: Keepwarm knows it by itself, whatever is connected.
+    ours: bool = False
+    #: What it may stand in for, by equality law: a rule that leans on it says why (`justification`).
+    proxy: Proxy | None = None
 
     @property
     def column(self) -> str:
@@ -77,34 +94,46 @@ class Fact:
         return self.type == "time"
 
 
-def _fact(scope: Scope, name: str, type_: Type, meaning: str, example: str, **more: object) -> Fact:
-    return Fact(scope=scope, name=name, type=type_, meaning=meaning, example=example, **more)  # type: ignore[arg-type]
+class _More(TypedDict, total=False):
+    kind: str
+    values: tuple[str, ...]
+    unknown_when_empty: bool
+    ours: bool
+    proxy: Proxy
+
+
+def _fact(scope: Scope, name: str, type_: Type, meaning: str, example: str, **more: Unpack[_More]) -> Fact:
+    return Fact(scope=scope, name=name, type=type_, meaning=meaning, example=example, **more)
 
 
 _STATUSES = ("active", "rejected", "withdrawn", "hired", "converted")
+_YEARS = Proxy(of="age: an upper bound keeps older people out", upper=True, must=True)
+_TOWN = Proxy(of="ethnic or social origin: a town is a small area; a region is not")
+_KNOWN = Proxy(of="age: who has been known for long is older")
+_PURPOSES = ("marketing", "service", "survey")
 _OFFERS = ("open", "accepted", "declined", "none")
 
 FACTS: tuple[Fact, ...] = (
     _fact("person", "region", "text", "the region they live in", "North West", kind="regions"),
-    _fact("person", "country", "text", "the country they live in, as a two-letter code", "GB"),
-    _fact("person", "city", "text", "the town they live in", "Manchester"),
+    _fact("person", "country", "text", "the country they live in, as a two-letter code", "GB", kind="countries"),
+    _fact("person", "city", "town", "the town they live in, if it is certain", "Manchester", kind="towns", proxy=_TOWN),
     _fact("person", "time_zone", "text", "their own clock", "Europe/London"),
     _fact("person", "open_to_remote", "yesno", "would work away from the office", "yes"),
-    _fact("person", "unsubscribed", "yesno", "has opted out of mail, anywhere", "no"),
+    _fact("person", "unsubscribed", "yesno", "has opted out of mail, anywhere", "no", ours=True),
     _fact("person", "consent.email", "yesno", "has agreed to be written to, and it still holds", "yes"),
     _fact("person", "private", "yesno", "kept from general view in the ATS", "no"),
-    _fact("person", "years_experience", "number", "years in the trade", "4"),
-    _fact("person", "employment", "text", "is on our payroll or not", "hired", values=("hired", "none")),
+    _fact("person", "years_experience", "number", "years in the trade", "4", proxy=_YEARS),
+    _fact("person", "employment", "text", "is on our payroll or not", "hired", values=("hired", "none"), ours=True),
     _fact("person", "consent.expires", "time", "when their consent ends", "2027-01-31"),
     _fact("person", "last_contacted", "time", "when we last wrote to them", "2026-08-01"),
     _fact("person", "last_activity", "time", "when they last did something", "2026-05-20"),
-    _fact("person", "first_seen", "time", "when any account first knew them", "2024-02-11"),
+    _fact("person", "first_seen", "time", "when any account first knew them", "2024-02-11", ours=True, proxy=_KNOWN),
     _fact("person", "skills", "words", "what they can do", "nursing", kind="skills", unknown_when_empty=True),
     _fact("person", "functions", "words", "lines of work", "engineering", kind="functions", unknown_when_empty=True),
-    _fact("person", "tags", "words", "tags on their records that are not ours", "do-not-contact"),
-    _fact("person", "pools", "words", "talent pools they are in that are not ours", "nursing-north-west"),
+    _fact("person", "tags", "words", "tags on their records that are not ours", "do-not-contact", ours=True),
+    _fact("person", "pools", "words", "talent pools they are in that are not ours", "nursing-north-west", ours=True),
     _fact("person", "sources", "words", "where they came from", "referral"),
-    _fact("person", "accounts", "words", "the accounts that know them", "hospital"),
+    _fact("person", "accounts", "words", "the accounts that know them", "hospital", ours=True),
     _fact("application", "status", "text", "how it stands", "rejected", values=_STATUSES),
     _fact("application", "furthest_stage", "stage", "the furthest step it reached", "onsite", kind="stages"),
     _fact("application", "stage_inferred", "yesno", "the furthest step is inferred, not seen", "no"),
@@ -120,15 +149,15 @@ FACTS: tuple[Fact, ...] = (
     _fact("application", "region", "text", "where the job is", "North West", kind="regions"),
     _fact("application", "prospect", "yesno", "it is for no job yet", "no"),
     _fact("application", "offer", "text", "how its latest offer stands", "declined", values=_OFFERS),
-    _fact("application", "account", "text", "the account it is in", "hospital"),
+    _fact("application", "account", "text", "the account it is in", "hospital", ours=True),
     _fact("interview", "stage", "stage", "the step it belongs to", "onsite", kind="stages"),
     _fact("interview", "completed", "time", "when it was over", "2025-05-20"),
     _fact("interview", "starts", "time", "when it is due", "2025-05-20"),
-    _fact("message", "purpose", "text", "what it was for", "marketing", values=("marketing", "service", "survey")),
-    _fact("message", "template", "text", "what was sent", "nursing-news"),
-    _fact("message", "cadence", "text", "the cadence that sent it", "nursing-quarterly"),
-    _fact("message", "channel", "text", "the way it went", "email"),
-    _fact("message", "sent", "time", "when it went out", "2026-08-01"),
+    _fact("message", "purpose", "text", "what it was for", "marketing", values=_PURPOSES, ours=True),
+    _fact("message", "template", "text", "what was sent", "nursing-news", ours=True),
+    _fact("message", "cadence", "text", "the cadence that sent it", "nursing-quarterly", ours=True),
+    _fact("message", "channel", "text", "the way it went", "email", ours=True),
+    _fact("message", "sent", "time", "when it went out", "2026-08-01", ours=True),
     _fact("event", "name", "text", "what it was", "open-evening"),
     _fact("event", "attended", "time", "when they came", "2026-03-03"),
     _fact("event", "occurred", "time", "when it took place", "2026-03-03"),
@@ -169,14 +198,23 @@ def protected(name: str) -> bool:
     return any(part in PROTECTED for part in (plain, *plain.split(".")))
 
 
-def of(scope: str) -> dict[str, Fact]:
+@cache
+def of(scope: str) -> Mapping[str, Fact]:
     """Name → fact, in the registry's order."""
-    return {fact.name: fact for fact in FACTS if fact.scope == scope}
+    return MappingProxyType({fact.name: fact for fact in FACTS if fact.scope == scope})
 
 
 #: Fact type → column type, in SQLite and in PostgreSQL.
 COLUMN_TYPES: MappingProxyType[str, str] = MappingProxyType(
-    {"text": "TEXT", "stage": "TEXT", "time": "TEXT", "number": "REAL", "whole": "INTEGER", "yesno": "INTEGER"}
+    {
+        "text": "TEXT",
+        "town": "TEXT",
+        "stage": "TEXT",
+        "time": "TEXT",
+        "number": "REAL",
+        "whole": "INTEGER",
+        "yesno": "INTEGER",
+    }
 )
 
 
@@ -234,6 +272,7 @@ __all__ = [
     "PROTECTED",
     "TABLES",
     "Fact",
+    "Proxy",
     "Scope",
     "Type",
     "columns",

@@ -51,6 +51,12 @@ class Spoiled:
     path: str
     wanted: str
     came: str
+    #: Of the item as it came: the same item in the same bytes is parked once. "": the core takes one of the whole body.
+    digest: str = ""
+    #: Its own id within its stream, where that can be read: then a later state of it replaces an earlier one.
+    item: str = ""
+    #: What to ask the platform for, to get the item once more.
+    again: Ref | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +66,8 @@ class Reading:
     records: tuple[AnyRecord, ...] = ()
     hints: tuple[Hint, ...] = ()
     spoiled: tuple[Spoiled, ...] = ()
+    #: A webhook's kind, in the platform's word; empty where it is of none that the adapter reads.
+    event: str = ""
     #: Why a delivery says nothing on purpose: "ping", "test delivery", "event foo is not used".
     note: str = ""
 
@@ -105,6 +113,8 @@ class Stream:
     every: timedelta = timedelta(minutes=10)
     #: A walk without `since` lists all that exist, so what it no longer lists is gone.
     complete: bool = False
+    #: Least time between such walks of this one, where it is other than the declaration's.
+    reconcile: timedelta | None = None
     #: The platform's permission it needs, as the platform spells it.
     scope: str | None = None
 

@@ -64,19 +64,38 @@ class Guard:
         if checks is None or queued.action.verb in LETTING_GO:
             return None
         if queued.person is None:
-            return None if queued.action.verb is Verb.SCHEDULE_CAMPAIGN else Held("it is for nobody")
-        facts = tx.mirror.facts_of([queued.person]).get(queued.person)
-        if facts is None:
+            return self._for_all(tx, queued)
+        case = self._case(tx, queued, queued.person, now=now)
+        if case is None:
             return Held("the person is gone")
-        standing = {rule: it for (rule, _), it in tx.ledger.standing([queued.person]).items()}
-        slot = queued.action.args.get("slot_at")
-        reaches_at = max(unstamp(slot), now) if slot else now
-        context = self.court.context(now, answers=self.court.answers(facts, standing, now=now))
-        case = Case(queued, facts, context, reaches_at, tx)
         for check in checks:
             if held := check(self, case):
                 return held
         return None
+
+    def every(self, tx: Tx, queued: Queued, *, now: datetime) -> list[tuple[str, Held | None]]:
+        """Each question that `judge` asks of such an act, with its own answer: for explaining. Nothing where there is none."""
+        case = self._case(tx, queued, queued.person, now=now) if queued.person is not None else None
+        checks = _CHECKS[queued.purpose] or ()
+        return [(_QUESTIONS[check], check(self, case)) for check in checks] if case is not None else []
+
+    def _case(self, tx: Tx, queued: Queued, person: int, *, now: datetime) -> Case | None:
+        facts = tx.mirror.facts_of([person]).get(person)
+        if facts is None:
+            return None
+        standing = {rule: it for (rule, _), it in tx.ledger.standing([person]).items()}
+        slot = queued.action.args.get("slot_at")
+        reaches_at = max(unstamp(slot), now) if slot else now
+        context = self.court.context(now, answers=self.court.answers(facts, standing, now=now))
+        return Case(queued, facts, context, reaches_at, tx)
+
+    @staticmethod
+    def _for_all(tx: Tx, queued: Queued) -> Held | None:
+        """A mailing to everyone who has a tag: each was judged with their tag, but all may have left since."""
+        if queued.action.verb is not Verb.SCHEDULE_CAMPAIGN:
+            return Held("it is for nobody")
+        everyone_left = tx.schedule.abandoned(f"{queued.action.args['marker']}:")
+        return Held("nobody is left to send it to") if everyone_left else None
 
     def suppressed(self, facts: Facts, context: Context, *, marketing: bool) -> Held | None:
         """The `suppress` section, always on: yes stops, and so does unknown."""
@@ -181,6 +200,20 @@ _CHECKS: Mapping[str, tuple[Check, ...] | None] = {
     NOTICE: None,
     OPT_OUT: None,
 }  # fmt: skip
+
+#: What each check asks, as the one to whom a message would go could be told.
+_QUESTIONS: Mapping[Check, str] = {
+    Guard._opted_out: "has not opted out",
+    Guard._at_their_address: "the address is theirs",
+    Guard._consents: "has agreed to be written to",
+    Guard._everything: "no rule keeps all mail from them",
+    Guard._marketing: "no rule keeps marketing from them",
+    Guard._still_enrolled: "belongs in the series",
+    Guard._in_time: "it is not too late for it",
+    Guard._in_control_group: "is not in the control group",
+    Guard._capped: "has not been written to too often",
+    Guard._quiet: "it is no quiet hour for them",
+}
 
 #: Purposes through which a candidate is reached, or put where they can be.
 REACHING = frozenset({MEMBER, SERVICE, MARKETING})

@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from connector import accounts as accounts_
 from connector import rules as rules_
+from connector import soundness
 from connector.accounts import Accounts
 from connector.cadence import Desk
 from connector.court import Court
@@ -19,6 +20,7 @@ from connector.errors import ConfigError, Problem
 from connector.guard import Guard
 from connector.people import Lens
 from connector.rules import RuleSet, evidence_floor
+from connector.rules.meaning import examined
 from connector.settings import Settings
 from connector.store import Sqlite
 
@@ -46,8 +48,27 @@ class House:
         return self.settings.database.parent / "plans"
 
 
+def read_rules(settings: Settings, *, now: datetime) -> RuleSet:
+    """Every rule file, with all that is wrong or doubtful in any of them and between them."""
+    found = examined(rules_.load(rule_files(settings), settings.words.vocabulary), now=now)
+    problems, warnings = soundness.of_settings(found, settings)
+    return replace(
+        found,
+        problems=tuple(sorted({*found.problems, *problems})),
+        warnings=tuple(sorted({*found.warnings, *warnings})),
+    )
+
+
 def load_rules(settings: Settings) -> RuleSet:
-    """Every rule file, or ConfigError with all that is wrong in any of them."""
+    """Every rule file, or ConfigError with all that cannot be read in any of them."""
+    found = rules_.load(rule_files(settings), settings.words.vocabulary)
+    if found.problems:
+        raise ConfigError(found.problems)
+    return found
+
+
+def rule_files(settings: Settings) -> dict[str, str]:
+    """Name → text of every file of rules; ConfigError where there is none."""
     files = {
         str(path): path.read_text(encoding="utf-8")
         for path in sorted(settings.rules.glob("*.yaml"))
@@ -57,19 +78,19 @@ def load_rules(settings: Settings) -> RuleSet:
         raise ConfigError(
             [Problem(str(settings.rules), 0, 0, "no rule files (*.yaml) here; `rules:` in settings says where")]
         )
-    found = rules_.load(files, settings.words.vocabulary)
-    if found.problems:
-        raise ConfigError(found.problems)
-    return found
+    return files
 
 
-def check(settings: Settings, environment: Mapping[str, str], *, file: str) -> tuple[RuleSet, Accounts]:
+def check(
+    settings: Settings, environment: Mapping[str, str], *, file: str, clock: Clock = real_clock
+) -> tuple[RuleSet, Accounts]:
     """Rules and accounts, or a complaint of all that is wrong with either. `file`: where the settings stand."""
     problems: list[Problem] = []
     found: RuleSet | None = None
     made: Accounts | None = None
     try:
-        found = load_rules(settings)
+        found = read_rules(settings, now=clock())
+        problems += found.problems
     except ConfigError as error:
         problems += error.problems
     try:
@@ -91,9 +112,12 @@ def opened(
     after_commit: Callable[[int], None] = lambda _: None,
 ) -> Iterator[House]:
     """A house that writes. Raises ConfigError, or Locked when another process has the database."""
-    found, made = check(settings, environment, file=file)
-    with Sqlite(settings.database, after_commit=after_commit) as store:
-        yield assemble(settings, found, made, store, clock)
+    found, made = check(settings, environment, file=file, clock=clock)
+    try:
+        with Sqlite(settings.database, after_commit=after_commit) as store:
+            yield assemble(settings, found, made, store, clock)
+    finally:
+        made.close()
 
 
 def desk_of(settings: Settings, found: RuleSet, made: Accounts) -> Desk:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from connector.applications import Holdings, application_row, event_rows, first, interview_rows, region, stamped
+from connector.applications import (
+    Holdings,
+    application_row,
+    event_rows,
+    first,
+    interview_rows,
+    own_region,
+    region,
+    stamped,
+)
 from connector.clock import stamp
 from connector.facts import fold
 from connector.model import Candidate, Interview, MemberStatus, Ref, StageVisit, TouchKind, User
@@ -61,6 +70,7 @@ def image(person: int, held: Holdings, words: Words) -> Image:
         first_name=freshest.first_name,
         email=first(email for it in people for email in it.emails),
         recruiter=_recruiter(held),
+        said=tuple(it.location for it in people if it.location),
     )
 
 
@@ -84,19 +94,31 @@ def _fields(people: Sequence[Candidate]) -> dict[str, tuple[str, ...]]:
 def _place(people: Sequence[Candidate], words: Words) -> dict[str, str | None]:
     fields = _fields(people)
     said = [*fields.get("region", ()), *fields.get("city", ()), *(it.location for it in people if it.location)]
-    city = first(fields.get("city", ())) or first(it.location for it in people)
-    country = first(fields.get("country", ()))
+    found = [words.vocabulary.places.find(text) for text in _located(people, fields, words)]
+    known = next((it for it in found if it.town), None)
+    country = first(map(words.vocabulary.places.country, fields.get("country", ())))
+    country = country or (known.country if known else first(it.country for it in found))
     return {
-        "region": region(said, words),
-        "city": fold(city.split(",")[0]) if city else None,
+        "region": own_region(said, words) or region([*([known.town or ""] if known else []), *said], words),
+        "city": fold(known.town) if known and known.town else None,
         "country": fold(country) if country else None,
     }
+
+
+def _located(people: Sequence[Candidate], fields: Mapping[str, tuple[str, ...]], words: Words) -> Iterator[str]:
+    """Every text about where they live, the freshest first, each with what else is known of region and country."""
+    places = words.vocabulary.places
+    around = [text for name in ("region", "country") for text in fields.get(name, ()) if places.find(text).country]
+    for text in (*fields.get("city", ()), *(it.location for it in people if it.location)):
+        yield ", ".join([text, *around])
+    yield ", ".join(around)
 
 
 def _skills(people: Sequence[Candidate], fields: Mapping[str, tuple[str, ...]], words: Words) -> set[str]:
     """The skills field as it stands, and of the tags those that the vocabulary knows for skills."""
     vocabulary = words.vocabulary
     named = {fold(word) for skill, others in vocabulary.skills.items() for word in (skill, *others)}
+    named |= {fold(word) for family, members in vocabulary.skill_families.items() for word in (family, *members)}
     stated = {part.strip() for value in fields.get("skills", ()) for part in value.split(",") if part.strip()}
     tagged = {tag for it in people for tag in it.tags if fold(tag) in named}
     return {vocabulary.canonical("skills", word) for word in stated | tagged}

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from connector import reference
 from connector.accounts import Account
 from connector.errors import Malformed
-from connector.flow import GONE, Hint, Reading, Spoiled
+from connector.flow import GONE, Delivery, Hint, Reading, Spoiled
 from connector.model import AnyRecord, Candidate, Engagement, EngagementKind, Gone, Member, MemberStatus, Merged, Ref
 from connector.raw import Raw
 from connector.store import Sqlite, Tx
-from connector.store.inbox import Kept
+from connector.store.inbox import Kept, Parking
 from connector.store.ledger import Suppression
 
 #: A re-read waits this long, so that a burst of hints for one thing becomes one call.
 COALESCE = timedelta(seconds=1)
-#: Reference kinds whose change alters what is known of everyone in the account.
-SOILING = frozenset({"stage", "reason", "department", "office", "source", "job", "user"})
 
 _OPTED_OUT = {
     MemberStatus.UNSUBSCRIBED: "unsubscribed",
@@ -72,11 +72,11 @@ def _read_gone(account: str, body: bytes) -> Reading:
 
 def _settle(tx: Tx, readings: Sequence[_Read], *, now: datetime, keep_bodies: bool) -> Counter[str]:
     counts: Counter[str] = Counter()
+    _heard(tx, readings)
     for it in readings:
         reading, delivery = it.reading, it.kept.delivery
         counts["deliveries"] += 1
         counts["records"] += len(reading.records)
-        counts["parked"] += len(reading.spoiled)
         learn(tx, reading.records, source=delivery.account, now=now)
         remember(tx, reading.records, now=now)
         applied = tx.records.apply(
@@ -86,8 +86,9 @@ def _settle(tx: Tx, readings: Sequence[_Read], *, now: datetime, keep_bodies: bo
             listed=delivery.stream is not None,
         )
         counts["changed"] += applied.changed
-        if any(ref.kind in SOILING for ref in applied.reference):
-            tx.records.soil_account(delivery.account)
+        reference.soil(tx, applied.reference)
+        # whoever objected may turn up in another audience later
+        tx.objections.note(it for it in applied.addresses if tx.ledger.suppressions([f"e:{it}"]))
         for record in reading.records:
             if isinstance(record, Gone) and record.anonymised:
                 tx.records.forget(record.ref)
@@ -97,11 +98,53 @@ def _settle(tx: Tx, readings: Sequence[_Read], *, now: datetime, keep_bodies: bo
         if applied.tagged and delivery.id.startswith("pull:"):
             tx.inbox.hint(list(_tagged(applied.tagged)), due_at=now)
             counts["hints"] += len(applied.tagged)
-        tx.inbox.park(it.kept.row, reading.spoiled, now=now)
-        said = reading.records or reading.hints
-        state = "parked" if reading.spoiled else "read" if said else "ignored"
+        parking = _park(tx, it, now=now, keep_body=keep_bodies)
+        counts["parked"] += parking.new
+        said = reading.records or reading.hints or reading.spoiled
+        state = "parked" if parking.here else "read" if said else "ignored"
         tx.inbox.settle(it.kept.row, state=state, note=reading.note, keep_body=keep_bodies)
     return counts
+
+
+def _park(tx: Tx, it: _Read, *, now: datetime, keep_body: bool) -> Parking:
+    """What could not be read waits, once; what can be read by now, or is gone, waits no longer."""
+    row, reading = it.kept.row, it.reading
+    gone = [record.ref for record in reading.records if isinstance(record, Gone)]
+    tx.inbox.unpark(row, {record.ref.id for record in reading.records}, gone, keep_body=keep_body)
+    spoiled = [one if one.digest else replace(one, digest=_digest(one, it.kept.delivery)) for one in reading.spoiled]
+    return tx.inbox.park(row, spoiled, now=now, keep_body=keep_body)
+
+
+def _digest(spoiled: Spoiled, delivery: Delivery) -> str:
+    """Of a place in a whole body, where the adapter could not say which item it was."""
+    return hashlib.sha256(f"{spoiled.path}\n".encode() + delivery.body).hexdigest()
+
+
+def _heard(tx: Tx, readings: Sequence[_Read]) -> None:
+    """Which kinds of webhooks came in and when, so that silence can be noticed."""
+    knocks = [it for it in readings if it.kept.delivery.stream is None]
+    last = {(it.kept.delivery.account, it.reading.event): it.kept.delivery.received_at for it in knocks}
+    for (account, event), at in last.items():
+        tx.inbox.heard(account, event, at=at)
+
+
+def replay(store: Sqlite, accounts: Mapping[str, Account], row: int | None, *, now: datetime) -> Counter[str]:
+    """Let parked deliveries, or only this one, be read again; what the platform gives by id is asked for again as well.
+
+    Counts `again` (deliveries) and `asked` (items)."""
+
+    def work(tx: Tx) -> Counter[str]:
+        found = [it for it in tx.inbox.parked(limit=100_000) if row in (None, it.delivery)]
+        hints = {it.again: Hint(it.again, "replayed") for it in found if it.again and _gives(accounts, it.again)}
+        tx.inbox.hint(hints.values(), due_at=now)
+        return Counter(again=tx.inbox.reopen(sorted({it.delivery for it in found})), asked=len(hints))
+
+    return store.write(work)
+
+
+def _gives(accounts: Mapping[str, Account], ref: Ref) -> bool:
+    account = accounts.get(ref.account)
+    return account is not None and account.reachable and ref.kind in account.declaration.fetches
 
 
 def _tagged(candidates: Iterable[Ref]) -> Iterator[Hint]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from connector import cadence, decide, occasions
+from connector import cadence, decide, occasions, recall
 from connector.cadence import Desk
 from connector.court import Heard
 from connector.store import Sqlite, Tx
@@ -40,8 +40,9 @@ def judge(tx: Tx, desk: Desk, people: Sequence[int], *, now: datetime, plan: str
     _remember(tx, heard, standing)
     counts = decide.settle(tx, desk.bench, facts, heard, now=now, plan=plan)
     counts += occasions.act(tx, desk.bench, facts, heard, now=now)
+    counts["recalled"] += recall.recall(tx, desk.guard, facts, now=now)  # before their messages are said to have failed
     counts += cadence.review(tx, desk, facts, heard, now=now)
-    return counts
+    return +counts
 
 
 def _remember(tx: Tx, heard: Mapping[int, Mapping[str, Heard]], before: Mapping[int, Mapping[str, Standing]]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from connector import acts
 from connector.clock import stamp, unstamp
@@ -25,6 +25,11 @@ DATED = {
     "hired": ("applications", "decided"),
     "interview_completed": ("interviews", "completed"),
 }
+
+
+DAY = timedelta(days=1)
+#: Who waits for somebody's word is looked at again after this.
+SOON = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,7 @@ def act(
             before = done.get((rule.name, person), {})
             context = bench.court.context(now, answers=_answers(heard[person]))
             for occasion in _occasions(tx, bench, rule, person, known, context, active, now=now):
-                if _may(rule, before, occasion, bench, now):
+                if _may(rule, before, occasion, bench, now) and _allowed(tx, bench, rule, person, now=now):
                     before[occasion.id] = now
                     counts["done"] += _do(tx, bench, rule, person, known, context, occasion, now=now)
     return +counts
@@ -122,6 +127,20 @@ def _may(rule: Rule, before: Mapping[str, datetime], occasion: Occasion, bench: 
     if rule.again.how == "after" and rule.again.after is not None:
         return rule.again.after.after(max(before.values()), bench.court.zone) <= now
     return rule.again.how == "always"
+
+
+def _allowed(tx: Tx, bench: Bench, rule: Rule, person: int, *, now: datetime) -> bool:
+    """Within a day a rule with `approve` acts on no more people than it says, until somebody gives their word for that day;
+    who comes too many is looked at again."""
+    if rule.approve is None:
+        return True
+    done = tx.ledger.decided_since(rule.name, True, now - DAY)
+    day = f"{now.astimezone(bench.court.zone):%Y-%m-%d}"
+    if done < rule.approve.above or tx.assent.given(rule.name, day):
+        return True
+    tx.assent.ask(rule.name, day, done + 1, now=now)
+    tx.schedule.wake(person, now + SOON)
+    return False
 
 
 def _do(

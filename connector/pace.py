@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from connector.answer import http_date, whole
+from connector.answer import clock_skew, whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +27,11 @@ class Limits:
     limit_header: str | None = None
     remaining_header: str | None = None
     reset_header: str | None = None
+
+
+#: After a 429 a bucket's rate is this part of what it was, never less than the second, and a step up again after so many
+#: quiet seconds.
+SLOWER, SLOWEST, CALM = 0.9, 0.5, 60.0
 
 
 class Pace:
@@ -50,6 +55,12 @@ class Pace:
         self._reset = clock() + limits.per.total_seconds()
         self._closed_until = 0.0
         self._under_way = 0
+        self._part = 1.0
+        self._slowed = 0.0
+
+    @property
+    def in_flight(self) -> int:
+        return self._limits.in_flight
 
     def __enter__(self) -> None:
         self._slots.acquire()
@@ -77,13 +88,20 @@ class Pace:
                 if self._left < 1:
                     return max(self._reset - now, 0.01)
             else:
-                rate = self._limits.calls / self._limits.per.total_seconds()
+                rate = self._limits.calls / self._limits.per.total_seconds() * self._share(now)
                 self._left = min(float(self._limits.burst), self._left + (now - self._since) * rate)
                 self._since = now
                 if self._left < 1:
                     return max((1 - self._left) / rate, 0.001)
             self._left -= 1
             return 0.0
+
+    def _share(self, now: float) -> float:
+        """How much of the documented rate is used: less after a 429, all again after minutes without one."""
+        while self._part < 1 and now - self._slowed >= CALM:
+            self._part = min(1.0, self._part / SLOWER)
+            self._slowed += CALM
+        return self._part
 
     def __exit__(self, *_: object) -> None:
         with self._lock:
@@ -114,13 +132,16 @@ class Pace:
                 self._reset = opens + 1
 
     def close_for(self, wait: timedelta) -> None:
-        """The platform said 429: nobody calls before that has passed."""
+        """The platform said 429: nobody calls before that has passed. A bucket counts otherwise than we do, then."""
         with self._lock:
-            self._closed_until = max(self._closed_until, self._clock() + wait.total_seconds())
+            now = self._clock()
+            if now >= self._closed_until:  # one lesson of several answers that say the same
+                self._part = max(SLOWEST, self._part * SLOWER)
+            self._slowed = now + wait.total_seconds()
+            self._closed_until = max(self._closed_until, self._slowed)
 
 
 def _skew(headers: Mapping[str, str], now: float) -> float:
     """How many seconds the platform's clock is ahead of ours, by `Date`; under three cannot be told from latency."""
-    said = http_date(headers.get("date", ""))
-    ahead = said.timestamp() - now if said else 0.0
-    return ahead if abs(ahead) >= 3 else 0.0
+    ahead = clock_skew(headers, now)
+    return ahead if ahead is not None and abs(ahead) >= 3 else 0.0

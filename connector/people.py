@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from connector.acts import OPT_OUT
-from connector.applications import Holdings, furthest_stage
+from connector.applications import Holdings, furthest_stage, named
 from connector.clock import stamp
 from connector.errors import KeepwarmError
 from connector.facts import fold
@@ -18,7 +18,8 @@ from connector.model import AnyRecord, Application, Candidate, Member, Ref, Stat
 from connector.rules import Evidence
 from connector.settings import Words
 from connector.store import Sqlite, Tx
-from connector.store.mirror import Found
+from connector.store.ledger import Suppression
+from connector.store.mirror import Found, Image
 
 #: One batch of dirty candidates: large enough to share look-ups, small enough not to hold the writer long.
 BATCH = 200
@@ -39,10 +40,14 @@ class Lens:
 def rebuild(store: Sqlite, lens: Lens, *, now: datetime, limit: int = BATCH) -> Counter[str]:
     """Build the people of the next dirty candidates. Empty: nothing is dirty."""
     with store.reading() as tx:
-        if not tx.records.dirty(1):
+        reworded = lens.words.mark != tx.uses.words()
+        if not reworded and not tx.records.dirty(1):
             return Counter()
 
     def work(tx: Tx) -> Counter[str]:
+        if reworded:  # the settings call things by other names than when people were built
+            tx.records.soil_everyone()
+            tx.uses.put_words(lens.words.mark)
         dirty = tx.records.dirty(limit)
         if not dirty:
             return Counter()
@@ -81,6 +86,7 @@ def _regroup(tx: Tx, dirty: Sequence[tuple[str, str]], lens: Lens) -> list[int]:
         elif (before := tx.mirror.person_of(account, winner)) is not None:
             touched.add(before)
             tx.mirror.unassign([(account, winner)])
+            tx.history.forget([(account, winner)])
     done: set[tuple[str, str]] = set()
     # one who left may have been all that joined the others
     waiting = [*living, *(it for other in touched for it in tx.mirror.candidates(other))]
@@ -149,16 +155,19 @@ def _may_keep(tx: Tx, person: int, group: set[tuple[str, str]]) -> bool:
 
 
 def _build(tx: Tx, people: Sequence[int], lens: Lens, *, now: datetime) -> int:
-    images = []
-    for person, held in _holdings(tx, people).items():
+    images: list[Image] = []
+    uses: dict[int, frozenset[Ref]] = {}
+    for person, held in holdings(tx, people).items():
         if held is None:
             _part(tx, person, now=now)
             continue
         images.append(image(person, held, lens.words))
+        uses[person] = named([*held.applications, *(it for found in held.details.values() for it in found)])
         _ask_for_evidence(tx, held, lens, now=now)
         if held.suppressed:
             _spread(tx, person, lens)
     tx.mirror.put(images)
+    tx.uses.put(uses)
     tx.mirror.end_consents(now)
     return len(images)
 
@@ -174,6 +183,11 @@ def _spread(tx: Tx, person: int, lens: Lens) -> None:
     tx.ledger.suppress(
         replace(held[0], identity=identity, source="inherited") for identity in identities if identity not in said
     )
+
+
+def objections(tx: Tx, person: int) -> list[Suppression]:
+    """Opt-outs that hold for this person: also those made from an address they had, or on a record that was merged away."""
+    return tx.ledger.suppressions(identities_of(tx.mirror.known_addresses(person), _records_of(tx, person)))
 
 
 def _records_of(tx: Tx, person: int) -> list[tuple[str, str]]:
@@ -193,7 +207,7 @@ def _part(tx: Tx, person: int, *, now: datetime) -> None:
     tx.mirror.remove(person)
 
 
-def _holdings(tx: Tx, people: Sequence[int]) -> dict[int, Holdings | None]:
+def holdings(tx: Tx, people: Sequence[int]) -> dict[int, Holdings | None]:
     refs = {person: tx.mirror.candidates(person) for person in people}
     candidates = _candidates(tx, refs)
     by_parent = _children(tx, refs)
@@ -221,7 +235,6 @@ def _holdings(tx: Tx, people: Sequence[int]) -> dict[int, Holdings | None]:
             found[person] = None
             continue
         addresses = sorted({address for it in candidates[person] for address in it.emails})
-        identities = identities_of(tx.mirror.known_addresses(person), _records_of(tx, person))
         found[person] = Holdings(
             candidates=candidates[person],
             applications=applications[person],
@@ -230,7 +243,7 @@ def _holdings(tx: Tx, people: Sequence[int]) -> dict[int, Holdings | None]:
             members=[member for address in addresses for member in members.get(address, ())],
             reference=reference,
             employees=employees,
-            suppressed=bool(tx.ledger.suppressions(identities)),
+            suppressed=bool(objections(tx, person)),
             messaged_at=tx.schedule.last_sent(person),
             our_tags=our_tags,
             our_writes=writes.get(person, ()),
@@ -299,12 +312,7 @@ def _details(tx: Tx, applications: Sequence[Ref]) -> dict[Ref, list[AnyRecord]]:
 def _reference(tx: Tx, records: Iterable[AnyRecord]) -> dict[Ref, AnyRecord]:
     """The reference data that these records name, and what that names in turn."""
     found: dict[Ref, AnyRecord] = {}
-    asked = {
-        ref
-        for it in records
-        for name in ("job", "stage", "reason", "source", "recruiter")
-        if isinstance(ref := getattr(it, name, None), Ref)
-    }
+    asked: Set[Ref] = named(records)
     while asked:
         by_kind: dict[tuple[str, str], list[str]] = defaultdict(list)
         for ref in asked:
@@ -315,13 +323,13 @@ def _reference(tx: Tx, records: Iterable[AnyRecord]) -> dict[Ref, AnyRecord]:
             for it in tx.records.get_many(account, kind, ids).values()
         }
         found |= new
-        named = {
+        places = {
             ref
             for it in new.values()
             for ref in (getattr(it, "department", None), *getattr(it, "offices", ()))
             if isinstance(ref, Ref)
         }
-        asked = named - found.keys()
+        asked = places - found.keys()
     return found
 
 

@@ -1,4 +1,4 @@
-"""What the rules would change, for the whole pool, before anything is written; and applying just that.
+"""What the rules would change, for the whole pool, before anything is written.
 
 A plan is a file without names or addresses. It names people by their number here, and it expires.
 """
@@ -6,35 +6,44 @@ A plan is a file without names or addresses. It names people by their number her
 from __future__ import annotations
 
 import secrets
-from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 
-from connector import judging, occasions
-from connector.cadence import Desk, upcoming
+from connector import objections, occasions
+from connector.cadence import Desk
 from connector.court import share
-from connector.decide import Bench, still_mailable
-from connector.diff import Change, Kind
+from connector.decide import Bench
+from connector.diff import Kind
 from connector.errors import KeepwarmError
+from connector.flow import Verb
 from connector.limits import over_limit
-from connector.pool import Pool
-from connector.rules import Cadence, Rule, explain
+from connector.pool import Effects, Pool, stale
+from connector.rules import Cadence, Rule, explain, near
 from connector.store import ReadOnly, Sqlite, Tx
+from connector.store.schedule import Enrolment
 
 LIVES = timedelta(days=7)
 SAMPLES = 10
 #: Counts may have moved by this share since the plan was made.
 DRIFT = 0.01
-CHUNK = 50
+WEEK = timedelta(days=7)
 
 
 class Sample(msgspec.Struct, frozen=True):
     person: int
     kind: str
     line: str
+
+
+class Near(msgspec.Struct, frozen=True):
+    """People for whom this test, and no other, says no or unknown."""
+
+    test: str
+    people: int
 
 
 class RulePlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,8 +64,11 @@ class RulePlan(msgspec.Struct, frozen=True, kw_only=True):
     veto: int = 0
     #: Matching, but nowhere to put it: the guard holds them back, by reason.
     held: dict[str, int] = {}
-    #: Set: over its limit of change, so that applying needs `--approve RULE`.
+    #: Set: more than may be changed without somebody's word, so that applying needs an approval.
     limit: str = ""
+    #: Who has to give that word; empty: anybody with a name.
+    approver: str = ""
+    near: tuple[Near, ...] = ()
     samples: tuple[Sample, ...] = ()
 
 
@@ -70,9 +82,13 @@ class CadencePlan(msgspec.Struct, frozen=True, kw_only=True):
     enrolled: int = 0
     joining: int = 0
     held_out: int = 0
+    #: Of those who join, whom a suppression would stop today, by its name.
+    held: dict[str, int] = {}
     due_in_a_week: int = 0
-    #: Set: more people join than may without somebody's word, so that applying needs `--approve CADENCE`.
+    #: Day → messages due then, on the organisation's calendar.
+    due: dict[date, int] = {}
     limit: str = ""
+    approver: str = ""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,10 +99,18 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     people: int
     rules: tuple[RulePlan, ...]
     cadences: tuple[CadencePlan, ...]
-    #: Members who objected elsewhere and are still mailable in an audience: they will be unsubscribed there.
+    #: People who objected elsewhere and are still mailable in an audience: they will be unsubscribed there.
     opt_outs: int = 0
     #: Rules with `do:` that applying switches on: name → hash.
     doing: dict[str, str] = {}
+    #: Rule or cadence over its limit → who let it.
+    approved: dict[str, str] = {}
+
+    @property
+    def limits(self) -> dict[str, str]:
+        """Rule or cadence → why it waits for a word."""
+        rules = {it.rule: it.limit for it in self.rules if it.limit}
+        return rules | {it.cadence: it.limit for it in self.cadences if it.limit}
 
 
 class PlanRefused(KeepwarmError):
@@ -95,72 +119,67 @@ class PlanRefused(KeepwarmError):
 
 def make(store: Sqlite | ReadOnly, desk: Desk, *, now: datetime) -> Plan:
     """Read-only."""
+    bench = desk.bench
     with store.reading() as tx:
-        pool = Pool(tx, desk.bench, now=now)
-        changes = pool.changes()
+        pool = Pool(tx, bench, now=now, stale=stale(tx, bench, now=now))
+        audiences = [it.name for it in bench.accounts.that_can(Verb.SUPPRESS_MEMBER)]
         return Plan(
             id=f"p{now:%m%d}-{secrets.token_hex(3)}",
             made_at=now,
             expires_at=now + LIVES,
-            set_hash=desk.bench.court.rules.hash,
+            set_hash=bench.court.rules.hash,
             people=tx.mirror.count(),
-            rules=tuple(_rule_plans(tx, desk.bench, pool, changes, now=now)),
-            cadences=tuple(_cadence_plan(tx, desk.bench, pool, it, now=now) for it in desk.bench.court.rules.cadences),
-            opt_outs=sum(len(still_mailable(tx, desk.bench, it)) for it in tx.mirror.unsubscribed()),
-            doing={rule.name: rule.hash for rule in desk.bench.rules if rule.kind == "do" and rule.mode == "live"},
+            rules=tuple(_rule_plans(tx, bench, pool, now=now)),
+            cadences=tuple(_cadence_plan(tx, bench, pool, it, now=now) for it in bench.court.rules.cadences),
+            opt_outs=len(tx.mirror.objectors(audiences)) + objections.strangers(tx, bench.accounts),
+            doing={rule.name: rule.hash for rule in bench.rules if rule.kind == "do" and rule.mode == "live"},
         )
 
 
-def _rule_plans(tx: Tx, bench: Bench, pool: Pool, changes: Sequence[Change], *, now: datetime) -> Iterator[RulePlan]:
-    stopped = over_limit(tx, bench.rules, bench.settings, changes, now=now)
+# rules
+
+
+def _rule_plans(tx: Tx, bench: Bench, pool: Pool, *, now: datetime) -> Iterator[RulePlan]:
+    effects = pool.effects(samples=SAMPLES)
+    asked = {name: it.counts for name, it in effects.items()}
+    stopped = over_limit(tx, bench.rules, bench.settings, asked, now=now)
     activations = tx.ledger.activations()
-    by_rule: dict[str, list[Change]] = defaultdict(list)
-    for change in changes:
-        by_rule[change.rule].append(change)
     known = {rule.name: rule for rule in bench.court.rules.standing}
-    for name in [*known, *sorted(by_rule.keys() - known.keys())]:
-        rule, mine = known.get(name), by_rule[name]
-        heard = pool.heard.get(name, {})
-        counts = Counter(change.kind for change in mine)
+    kept: Counter[str] = Counter()
+    for (name, _), count in tx.ledger.owned_counts().items():
+        kept[name] += count
+    for name in [*known, *sorted(effects.keys() - known.keys())]:
+        rule, mine = known.get(name), effects.get(name) or _steady(kept[name])
         active = activations.get(name)
         new = rule is not None and (active is None or active.hash != rule.hash)
-        yes = [person for person, said in heard.items() if said.answer]
+        yes, unknown = pool.counts.get(name, (0, 0))
+        limit = _limit(bench, rule, mine.counts) if name in stopped and not new else ""
         yield RulePlan(
             rule=name,
             hash=rule.hash if rule else "",
             why=rule.why if rule else "no longer in any file; what it kept goes a week after it left",
             new=new,
             mode=rule.mode if rule else "deleted",
-            yes=len(yes),
-            unknown=sum(1 for said in heard.values() if said.answer is None),
-            add=counts["add"],
-            remove=counts["remove"],
-            keep=counts["keep"] + counts["share"],
-            adopt=counts["adopt"],
-            veto=counts["veto"],
-            held=_held(tx, bench, rule, yes, mine) if rule else {},
-            limit=_limit(bench, rule, counts) if name in stopped and not new else _unexpected(rule, len(yes)),
+            yes=yes,
+            unknown=unknown,
+            add=mine.counts["add"],
+            remove=mine.counts["remove"],
+            keep=mine.counts["keep"] + mine.counts["share"],
+            adopt=mine.counts["adopt"],
+            veto=mine.counts["veto"],
+            held=pool.held(rule) if rule and name in pool.stale else {},
+            limit=limit or _above(rule, mine.counts["add"]) or _unexpected(rule, yes),
+            approver=rule.approve.by if rule and rule.approve else "",
+            near=_near(tx, bench, rule, now=now) if rule and name in pool.stale else (),
             samples=tuple(_samples(tx, bench, rule, mine, now=now)) if rule else (),
         )
 
 
-def _held(tx: Tx, bench: Bench, rule: Rule, yes: Sequence[int], changes: Sequence[Change]) -> dict[str, int]:
-    """Why some who match get nothing."""
-    reached = {change.person for change in changes}
-    missed = [person for person in yes if person not in reached]
-    if not missed or rule.mode != "live" or rule.keep is None:
-        return {}
-    mailable = tx.mirror.mailable(missed) if rule.keep.pools else dict.fromkeys(missed, "")
-    no_consent = len(missed) - len(mailable)
-    vetoed = {person for person, _, _ in tx.ledger.vetoes(missed)}
-    counts = {
-        "no consent to be written to": no_consent,
-        "taken off by a person": len(vetoed),
-        "elsewhere: settle, canary, or no account that takes it": len(missed)
-        - no_consent
-        - len(vetoed - mailable.keys()),
-    }
-    return {why: count for why, count in counts.items() if count > 0}
+def _steady(kept: int) -> Effects:
+    """A rule by which everybody was judged: what it keeps, it keeps."""
+    counts: Counter[Kind] = Counter()
+    counts["keep"] = kept
+    return Effects(counts)
 
 
 def _unexpected(rule: Rule | None, matching: int) -> str:
@@ -178,24 +197,41 @@ def _limit(bench: Bench, rule: Rule | None, counts: Mapping[Kind, int]) -> str:
     )
 
 
-def _samples(tx: Tx, bench: Bench, rule: Rule, changes: Sequence[Change], *, now: datetime) -> Iterator[Sample]:
-    chosen = [change for change in changes if change.kind in ("add", "remove")][:SAMPLES]
-    facts = tx.mirror.facts_of([change.person for change in chosen])
+def _above(entry: Rule | Cadence | None, people: int) -> str:
+    if entry is None or entry.approve is None or people <= entry.approve.above:
+        return ""
+    return f"{people} people, and more than {entry.approve.above} need the approval of {entry.approve.by}"
+
+
+def _near(tx: Tx, bench: Bench, rule: Rule, *, now: datetime) -> tuple[Near, ...]:
+    hurdles, query = near(rule, bench.court.context(now))
+    if len(hurdles) < 2:  # everybody else is one test away from a single test
+        return ()
+    rows = tx.rows(query.text, query.params)
+    return tuple(Near(hurdles[next(iter(row.values()))].text, list(row.values())[1]) for row in rows)
+
+
+def _samples(tx: Tx, bench: Bench, rule: Rule, effects: Effects, *, now: datetime) -> Iterator[Sample]:
+    facts = tx.mirror.facts_of([person for person, _ in effects.samples])
     standing = occasions.standing_of(tx, list(facts))
-    for change in chosen:
-        known = facts[change.person]
-        answers = bench.court.answers(known, standing[change.person], now=now)
+    for person, kind in effects.samples:
+        known = facts[person]
+        answers = bench.court.answers(known, standing[person], now=now)
         why = explain(rule, known, bench.court.context(now, answers=answers))
-        yield Sample(change.person, change.kind, why.deciding)
+        yield Sample(person, kind, why.deciding)
+
+
+# cadences
 
 
 def _cadence_plan(tx: Tx, bench: Bench, pool: Pool, cadence: Cadence, *, now: datetime) -> CadencePlan:
     active = tx.ledger.activations().get(cadence.name)
-    answers = pool.answers(cadence)
     enrolled = tx.schedule.enrolments(cadence=cadence.name)
     inside = {it.person for it in enrolled}
+    answers = pool.answers(cadence)
     joining = [person for person, answer in answers.items() if answer and person not in inside]
     out = [p for p in joining if cadence.hold_out is not None and share(p, cadence.name, "hold_out") < cadence.hold_out]
+    due = _due(bench, enrolled, now=now)
     return CadencePlan(
         cadence=cadence.name,
         hash=cadence.hash,
@@ -206,15 +242,30 @@ def _cadence_plan(tx: Tx, bench: Bench, pool: Pool, cadence: Cadence, *, now: da
         enrolled=sum(1 for it in enrolled if it.state == "active"),
         joining=len(joining),
         held_out=len(out),
-        due_in_a_week=upcoming(enrolled, now=now, within=timedelta(days=7)).get(cadence.name, 0),
+        held=_stopped(bench, pool, joining),
+        due_in_a_week=sum(due.values()),
+        due=due,
         limit=_above(cadence, len(joining)),
+        approver=cadence.approve.by if cadence.approve else "",
     )
 
 
-def _above(cadence: Cadence, joining: int) -> str:
-    if cadence.approve is None or joining <= cadence.approve.above:
-        return ""
-    return f"{joining} people join, and more than {cadence.approve.above} need somebody's approval"
+def _stopped(bench: Bench, pool: Pool, joining: Sequence[int]) -> dict[str, int]:
+    """Unknown stops a message too."""
+    stopped = (
+        {it.name: len(pool.answers(it).keys() & set(joining)) for it in bench.court.rules.suppress} if joining else {}
+    )
+    return {name: count for name, count in stopped.items() if count}
+
+
+def _due(bench: Bench, enrolled: Sequence[Enrolment], *, now: datetime) -> dict[date, int]:
+    zone = bench.settings.zone
+    days = Counter(
+        max(it.due_at, now).astimezone(zone).date()
+        for it in enrolled
+        if it.state == "active" and it.due_at is not None and it.due_at <= now + WEEK
+    )
+    return dict(sorted(days.items()))
 
 
 # files
@@ -230,15 +281,42 @@ def save(plan: Plan, folder: Path) -> Path:
 def load(name: str, folder: Path, *, now: datetime) -> Plan:
     """By id or file; expired plans are thrown away."""
     path = folder / f"{name.removesuffix('.json').rpartition('/')[2]}.json"
-    for old in folder.glob("p*.json"):
-        if msgspec.json.decode(old.read_bytes(), type=Plan).expires_at < now:
-            old.unlink()
+    saved(folder, now=now)
     if not path.exists():
         raise PlanRefused(f"there is no plan `{name}` (or it expired); make one with `keepwarm plan`")
     return msgspec.json.decode(path.read_bytes(), type=Plan)
 
 
-# applying
+def saved(folder: Path, *, now: datetime) -> list[Plan]:
+    """Every plan that is still good, the latest first."""
+    found = []
+    for path in folder.glob("p*.json"):
+        plan = msgspec.json.decode(path.read_bytes(), type=Plan)
+        if plan.expires_at < now:
+            path.unlink()
+        else:
+            found.append(plan)
+    return sorted(found, key=lambda it: it.made_at, reverse=True)
+
+
+def approve(plan: Plan, name: str, *, by: str) -> Plan:
+    """Somebody let one rule of the plan go over its limit. Raises PlanRefused where it is not theirs to say."""
+    if name not in plan.limits:
+        waiting = ", ".join(plan.limits) or "nothing of it"
+        raise PlanRefused(f"`{name}` needs no approval in plan {plan.id}; waiting: {waiting}")
+    check_approver(
+        name, by, {it.rule: it.approver for it in plan.rules} | {it.cadence: it.approver for it in plan.cadences}
+    )
+    return msgspec.structs.replace(plan, approved={**plan.approved, name: by})
+
+
+def check_approver(name: str, by: str, wanted: Mapping[str, str]) -> None:
+    """`role.recruiter` may be anybody with a name: who that is, is known only once a role opens."""
+    approver = wanted.get(name, "")
+    if not by.strip():
+        raise PlanRefused(f"say who approves `{name}`: --by NAME")
+    if "@" in approver and by.strip().casefold() != approver.casefold():
+        raise PlanRefused(f"`{name}` wants the approval of {approver}; {by} may not give it")
 
 
 def check_fresh(plan: Plan, again: Plan, *, counts: bool = True) -> None:
@@ -256,61 +334,3 @@ def check_fresh(plan: Plan, again: Plan, *, counts: bool = True) -> None:
                 raise PlanRefused(
                     f"plan {plan.id} is stale: {now_.rule} would {kind} {is_} now, not {was}; make a new one"
                 )
-
-
-def apply(
-    store: Sqlite, desk: Desk, plan: Plan, *, now: datetime, approve: Collection[str] = (), resumed: bool = False,
-    progress: Callable[[int, int], None] = lambda done, total: None,
-) -> Counter[str]:  # fmt: skip
-    """Switch the plan's rules on and make its changes, some people at a time; killed anywhere, applying it again goes on."""
-    again = make(store, desk, now=now)
-    check_fresh(plan, again, counts=not resumed)
-    limits = {it.rule: it.limit for it in again.rules} | {it.cadence: it.limit for it in again.cadences}
-    # who applied it agreed to all that was new in it, and a kill half-way does not undo that
-    agreed = {it.rule for it in plan.rules if it.new} if resumed else set()
-    tripped = [name for name, limit in limits.items() if limit and name not in agreed.union(approve)]
-    if tripped:
-        listed = "; ".join(f"{name}: {limits[name]}" for name in tripped)
-        raise PlanRefused(
-            f"over the limit of change, so nothing was written. {listed}. If that is right: --approve {tripped[0]}"
-        )
-    people = store.write(lambda tx: _activate(tx, desk, plan, now=now))
-    counts: Counter[str] = Counter()
-    for start in range(0, len(people), CHUNK):
-        chunk = people[start : start + CHUNK]
-        counts += store.write(lambda tx, c=chunk: _apply_some(tx, desk, c, plan, now=now))  # type: ignore[misc]
-        progress(min(start + CHUNK, len(people)), len(people))
-    return counts
-
-
-def _activate(tx: Tx, desk: Desk, plan: Plan, *, now: datetime) -> list[int]:
-    """Returns everyone whom the newly active set concerns."""
-    bench = desk.bench
-    known = {entry.name for entry in bench.court.rules.entries}
-    for entry in bench.court.rules.entries:
-        if entry.was and entry.was not in known and entry.was in tx.ledger.activations():
-            tx.ledger.rename(entry.was, entry.name)
-    hashes = {it.rule: it.hash for it in plan.rules if it.mode == "live"}
-    hashes |= {it.cadence: it.hash for it in plan.cadences if it.mode == "live"} | plan.doing
-    fresh = {
-        name
-        for name, hash_ in hashes.items()
-        if (held := tx.ledger.activations().get(name)) is None or held.hash != hash_
-    }
-    pool = Pool(tx, bench, now=now)
-    for rule in bench.rules:
-        if rule.name in fresh and rule.kind == "do" and rule.when is None:
-            occasions.baseline(tx, rule, [p for p, yes in pool.answers(rule).items() if yes], now=now)
-    tx.ledger.activate(hashes, set_hash=plan.set_hash, now=now, plan=plan.id)
-    concerned = set(tx.mirror.unsubscribed())
-    concerned |= {change.person for change in pool.changes() if change.kind != "keep"}
-    for cadence in bench.court.rules.cadences:
-        concerned |= {person for person, yes in pool.answers(cadence).items() if yes}
-    return sorted(concerned)
-
-
-def _apply_some(tx: Tx, desk: Desk, people: Sequence[int], plan: Plan, *, now: datetime) -> Counter[str]:
-    counts = judging.judge(tx, desk, people, now=now, plan=plan.id)
-    # what a plan brought may let others in (a pool, then its cadence): look once more
-    tx.mirror.judge(people)
-    return counts

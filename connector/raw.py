@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
@@ -11,6 +12,7 @@ import msgspec
 
 from connector.errors import Malformed
 from connector.flow import Spoiled
+from connector.model import Ref
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -181,8 +183,12 @@ def came(value: Any) -> str:
     return kinds.get(type(value), type(value).__name__)
 
 
-def each(items: Iterable[Raw], read: Callable[[Raw], Iterable[R]]) -> tuple[list[R], list[Spoiled]]:
-    """Read item by item; one that is Malformed is set aside and the others go on."""
+def each(
+    items: Iterable[Raw], read: Callable[[Raw], Iterable[R]], *, again: Callable[[Raw], Ref | None] = lambda item: None
+) -> tuple[list[R], list[Spoiled]]:
+    """Read item by item; one that is Malformed is set aside and the others go on.
+
+    `again` names what to ask the platform for to get an item once more; it may find that unreadable too."""
     good: list[R] = []
     spoiled: list[Spoiled] = []
     for item in items:
@@ -190,5 +196,24 @@ def each(items: Iterable[Raw], read: Callable[[Raw], Iterable[R]]) -> tuple[list
             # whole or not at all: a reader that fails half-way leaves nothing behind
             good.extend(list(read(item)))
         except Malformed as error:
-            spoiled.append(Spoiled(error.path, error.wanted, error.came))
+            spoiled.append(set_aside(item, error, again))
     return good, spoiled
+
+
+def set_aside(item: Raw, error: Malformed, again: Callable[[Raw], Ref | None] = lambda item: None) -> Spoiled:
+    """The complaint about an item, with what tells it from others and finds it again. Never its content."""
+    return Spoiled(
+        error.path,
+        error.wanted,
+        error.came,
+        digest=hashlib.sha256(msgspec.json.encode(item.value)).hexdigest(),
+        item=_readable(item["id"], Raw.id) or "",
+        again=_readable(item, again),
+    )
+
+
+def _readable(raw: Raw, read: Callable[[Raw], T]) -> T | None:
+    try:
+        return read(raw)
+    except Malformed:
+        return None

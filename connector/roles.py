@@ -15,7 +15,7 @@ from connector.court import Facts
 from connector.decide import Bench
 from connector.facts import fold
 from connector.model import AnyRecord, Job, JobPost, Label, Ref, User
-from connector.pool import Pool
+from connector.pool import Pool, stale
 from connector.rules import Rule, compile_when
 from connector.store import Sqlite, Tx
 from connector.store.ledger import Decided
@@ -111,10 +111,12 @@ def _role(tx: Tx, bench: Bench, job: Job) -> Facts:
 
 
 def _act(tx: Tx, bench: Bench, rule: Rule, opening: Opening, occasion: str, *, now: datetime) -> int:
-    answers = Pool(tx, bench, now=now, role=opening.role).answers(rule)
+    answers = Pool(tx, bench, now=now, role=opening.role, stale=stale(tx, bench, now=now)).answers(rule)
     activations = tx.ledger.activations()
     people = [p for p, yes in answers.items() if yes and bench.court.acts(rule, activations, p)]
     people = people[: rule.limits.people_per_event or MOST]
+    if rule.approve is not None and len(people) > rule.approve.above and not tx.assent.given(rule.name, occasion):
+        return _ask(tx, bench, rule, opening, len(people), occasion, now=now)
     line = f"{opening.event} {opening.role['title']}"
     tx.ledger.decide(
         Decided(
@@ -133,13 +135,31 @@ def _act(tx: Tx, bench: Bench, rule: Rule, opening: Opening, occasion: str, *, n
     return tx.outbox.put(queued, now=now)
 
 
+def _ask(tx: Tx, bench: Bench, rule: Rule, opening: Opening, people: int, occasion: str, *, now: datetime) -> int:
+    """More people than the rule may concern by itself: nothing is done, and whoever may give their word is told once."""
+    news = tx.assent.ask(rule.name, occasion, people, now=now)
+    if not news or bench.settings.notices is None or rule.approve is None:
+        return 0
+    text = (
+        f"{rule.name} waits for your word: {opening.role['title']} ({opening.job}) would concern {people} people."
+        f" keepwarm approve {rule.name} '{occasion}' --by YOUR-NAME"
+    )
+    told = acts.notify(bench.settings.notices, _named(rule.approve.by, opening), text, occasion=f"approve:{occasion}",
+                       rule=rule.name, person=None, due_at=now)  # fmt: skip
+    return tx.outbox.put([told], now=now)
+
+
+def _named(to: str, opening: Opening) -> str:
+    return str(opening.role.get("recruiter") or "the recruiter") if to == "role.recruiter" else to
+
+
 def _notice(
     tx: Tx, bench: Bench, rule: Rule, opening: Opening, people: Sequence[int], occasion: str, *, now: datetime
 ) -> list[Queued]:
     notify = rule.do.notify if rule.do else None
     if notify is None or bench.settings.notices is None:
         return []
-    to = str(opening.role.get("recruiter") or "the recruiter") if notify.to == "role.recruiter" else notify.to
+    to = _named(notify.to, opening)
     names = [found.name for person in people[:NAMED] if (found := tx.mirror.profile(person))]
     more = f" and {len(people) - len(names)} more" if len(people) > len(names) else ""
     who = f"{', '.join(names)}{more}" if people else "nobody we know"

@@ -10,6 +10,7 @@ Control, over HTTP like everything else, under `/_sandbox`:
   GET  /deliveries     every webhook attempt: [{event, url, attempt, status}]
   POST /act            {"do": name, ...}: something a person does in the platform; the sandbox lists its own names
   POST /clock          {"now": iso time}: move the platform's clock
+  POST /skew           {"seconds": n}: what its answers say the time is (`Date`) is so far ahead of the real time
   GET  /state          whatever the sandbox wants to show for comparison
 """
 
@@ -23,6 +24,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any, Protocol
 
 import httpx
@@ -44,6 +46,7 @@ CASES = {
     "lost": "the request takes effect, then the connection is cut without an answer",
     "cut": "the request takes effect, the answer's body is cut in half",
     "forbid": "403, nothing done",
+    "refuse": "400, nothing done",
     "unauthorise": "401, nothing done",
     "slow": "the answer comes a second late",
 }
@@ -79,6 +82,8 @@ class Hook:
     secret: str
     #: Empty: all.
     events: tuple[str, ...] = ()
+    #: What else the platform wants to know of what it tells: its own conditions.
+    more: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -116,16 +121,18 @@ class Harness:
     hooks: list[Hook] = field(default_factory=list)
     log: list[Effect] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
+    #: How far `Date` is ahead of the real time.
+    skew: timedelta = timedelta(0)
     _switches: list[_Switch] = field(default_factory=list)
     _sending: set[asyncio.Task[None]] = field(default_factory=set)
 
     def effect(self, verb: str, subject: str, **detail: Any) -> None:
         self.log.append(Effect(len(self.log) + 1, self.clock.now().isoformat(), verb, subject, detail))
 
-    def send(self, event: str, sign: Signed) -> None:
+    def send(self, event: str, sign: Signed, *, to: Callable[[Hook], bool] = lambda hook: True) -> None:
         """Queue one webhook to every hook that wants the event. `sign(secret, attempt)` builds each attempt."""
         for hook in self.hooks:
-            if not hook.events or event in hook.events:
+            if (not hook.events or event in hook.events) and to(hook):
                 task = asyncio.get_running_loop().create_task(self._deliver(hook, event, sign))
                 self._sending.add(task)
                 task.add_done_callback(self._sending.discard)
@@ -152,6 +159,7 @@ class Harness:
             Route("/_sandbox/hook", self._post_hook, methods=["POST"]),
             Route("/_sandbox/act", self._post_act, methods=["POST"]),
             Route("/_sandbox/clock", self._post_clock, methods=["POST"]),
+            Route("/_sandbox/skew", self._post_skew, methods=["POST"]),
         ]
 
     async def _get_log(self, _: Request) -> Response:
@@ -186,6 +194,13 @@ class Harness:
         self.clock.move_to(datetime.fromisoformat((await request.json())["now"]))
         return Response(status_code=204)
 
+    async def _post_skew(self, request: Request) -> Response:
+        self.skew = timedelta(seconds=float((await request.json())["seconds"]))
+        return Response(status_code=204)
+
+    def date(self) -> bytes:
+        return format_datetime(datetime.now(UTC) + self.skew, usegmt=True).encode()
+
     def case_for(self, path: str) -> str | None:
         """Use up one switched case for a request to `path`, if there is one."""
         for switch in self._switches:
@@ -210,6 +225,7 @@ class _Switchboard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
         case = None if scope["type"] != "http" or path.startswith("/_sandbox") else self._harness.case_for(path)
+        send = self._dated(send)
         if case is None:
             await self._app(scope, receive, send)
         elif case in ("lost", "cut", "slow"):
@@ -217,12 +233,21 @@ class _Switchboard:
         else:
             await self._instead(case)(scope, receive, send)
 
+    def _dated(self, send: Send) -> Send:
+        async def dated(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"date", self._harness.date())]
+            await send(message)
+
+        return dated
+
     def _instead(self, case: str) -> Response:
         answers: dict[str, Response] = {
             "error": Response("", 500),
             "unavailable": Response("", 503, {"Retry-After": "1"}),
             "html": Response("<html>try again</html>", 200, media_type="text/html"),
             "forbid": JSONResponse({"message": "Forbidden"}, 403),
+            "refuse": JSONResponse({"message": "Bad Request"}, 400),
             "unauthorise": JSONResponse({"message": "Unauthorized"}, 401),
         }
         return answers.get(case) or self._harness.throttled()
@@ -281,7 +306,7 @@ def running(sandbox: Sandbox, *, port: int = 0) -> Iterator[Running]:
     """Serve a sandbox on loopback in a thread; yields `Running` once it answers."""
     # bound here, because uvicorn would end its own thread over a taken port
     listening = socket.create_server(("127.0.0.1", port))
-    config = uvicorn.Config(sandbox.app, log_level="critical", access_log=False)
+    config = uvicorn.Config(sandbox.app, log_level="critical", access_log=False, date_header=False)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listening],), name="sandbox", daemon=True)
     thread.start()

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from connector import cadence, decide, inbox, judging, outbox, people, roles, sync
+from connector import cadence, decide, inbox, judging, objections, outbox, people, retention, roles, sync
 from connector.accounts import Account
 from connector.errors import KeepwarmError, RateLimited, Retry, Unauthorized
 from connector.flow import Stream
@@ -46,6 +46,7 @@ def rounds(house: House, *, now: datetime) -> Counter[str]:
     counts = take_in(house, now=now)
     counts += judging.judge_waiting(house.store, house.desk, now=now)
     counts += cadence.prepare(house.store, house.desk, now=now)
+    counts += objections.spread(house.store, house.desk.bench, now=now)
     return counts
 
 
@@ -65,7 +66,9 @@ def clean_up(house: House, *, now: datetime) -> Counter[str]:
     """Once a day: what retention says."""
     zone = house.settings.zone
     bodies, parked = house.settings.keep_bodies.before(now, zone), house.settings.keep_parked.before(now, zone)
-    return inbox.expire(house.store, bodies=bodies, parked=parked)
+    counts = inbox.expire(house.store, bodies=bodies, parked=parked)
+    names = [entry.name for entry in house.rules.entries]
+    return counts + retention.prune(house.store, house.settings, names, now=now)
 
 
 def settle(house: House, *, now: datetime) -> Counter[str]:
@@ -80,7 +83,8 @@ class Lane:
     """One account's outward lane: whoever holds its lease is the only one to call that account."""
 
     def __init__(self, house: House, account: Account, *, watch: Watch = _silent) -> None:
-        self._house = house
+        #: Swapped whole between two steps when rules or settings were taken up anew.
+        self.house = house
         self._account = account
         self._watch = watch
         self._holder = f"{os.getpid()}:{id(self)}"
@@ -92,23 +96,23 @@ class Lane:
 
     def hold(self) -> bool:
         """Take or renew the lane."""
-        now = self._house.clock()
+        now = self.house.clock()
         if self._token is not None and self._held_until is not None and now < self._held_until - LEASE / 2:
             return True
         name, until = f"lane:{self._account.name}", now + LEASE
         fresh = self._token is None
-        self._token = self._house.store.write(lambda tx: tx.schedule.lease(name, self._holder, now=now, until=until))
+        self._token = self.house.store.write(lambda tx: tx.schedule.lease(name, self._holder, now=now, until=until))
         self._held_until = until
         if fresh and self._token is not None:
-            self._house.store.write(lambda tx: tx.outbox.lapse(self._account.name))
-            with self._house.store.reading() as tx:
+            self.house.store.write(lambda tx: tx.outbox.lapse(self._account.name))
+            with self.house.store.reading() as tx:
                 # asked again at once, for a person may have put it right before the start; and told when it works
                 self._not_before |= {it.scope: now for it in tx.schedule.pauses() if it.account == self._account.name}
         return self._token is not None
 
     def release(self) -> None:
         self.end_run("stopped")
-        self._house.store.write(lambda tx: tx.schedule.release(f"lane:{self._account.name}", self._holder))
+        self.house.store.write(lambda tx: tx.schedule.release(f"lane:{self._account.name}", self._holder))
         self._token = None
 
     def step(self, *, pull: bool = True) -> bool:
@@ -137,20 +141,20 @@ class Lane:
 
     def rest(self) -> float:
         """Seconds until there may be something that no commit tells of."""
-        now = self._house.clock()
-        with self._house.store.reading() as tx:
+        now = self.house.clock()
+        with self.house.store.reading() as tx:
             hinted = tx.inbox.next_hint(self._account.name, now=now)
         return min(IDLE, (hinted - now).total_seconds()) if hinted else IDLE
 
     def _send(self, *, urgent: bool) -> bool:
-        house, token = self._house, self._token or 0
+        house, token = self.house, self._token or 0
         sent = outbox.send(house.store, self._account, house.desk.guard, token=token, now=house.clock, urgent=urgent)
         if sent:
             self._watch(self._account.name, "push", sent)
         return bool(sent)
 
     def _reread(self) -> Counter[str]:
-        counts = sync.reread(self._house.store, self._account, now=self._house.clock())
+        counts = sync.reread(self.house.store, self._account, now=self.house.clock())
         if counts:
             self._watch(self._account.name, "reread", counts)
         return counts
@@ -158,16 +162,16 @@ class Lane:
     def _pull(self) -> bool:
         if not self._account.pulls:
             return False
-        with self._house.store.reading() as tx:
+        with self.house.store.reading() as tx:
             marks = [(it, tx.schedule.mark(self._account.name, it.name)) for it in self._account.declaration.streams]
         return any(
-            sync.due(mark, stream, self._account, now=self._house.clock())
+            sync.due(mark, stream, self._account, now=self.house.clock())
             and self._guarded(stream.name, lambda s=stream: self._page(s))  # type: ignore[misc]
             for stream, mark in marks
         )
 
     def _page(self, stream: Stream, *, full: bool = False) -> Counter[str]:
-        house, account = self._house, self._account
+        house, account = self.house, self._account
         now = house.clock()
         if self._run is None:
             self._run = house.store.write(lambda tx: tx.schedule.start("sync", account.name, now=now))
@@ -187,7 +191,7 @@ class Lane:
     def _guarded(self, scope: str, work: Callable[[], Counter[str]]) -> Counter[str]:
         """Run one call to the platform. Empty: there was none to make, or it failed; then its scope waits, and is told
         once."""
-        now = self._house.clock()
+        now = self.house.clock()
         if any(self._not_before.get(it, now) > now for it in (scope, "")):
             return Counter()
         try:
@@ -197,7 +201,7 @@ class Lane:
             return Counter()
         for it in (scope, "") if counts else ():
             if self._not_before.pop(it, None) is not None:
-                self._house.store.write(lambda tx, it=it: tx.schedule.resume(self._account.name, it))  # type: ignore[misc]
+                self.house.store.write(lambda tx, it=it: tx.schedule.resume(self._account.name, it))  # type: ignore[misc]
                 log.info("works again", account=self._account.name, scope=it or "everything")
         return counts
 
@@ -208,7 +212,7 @@ class Lane:
         self._not_before["" if whole else scope] = until
         needs = next((it.scope for it in self._account.declaration.streams if it.name == scope), None)
         why = f"{error}; it needs {needs}" if isinstance(error, Unauthorized) and needs and not whole else str(error)
-        news = self._house.store.write(
+        news = self.house.store.write(
             lambda tx: tx.schedule.pause(
                 self._account.name, scope="" if whole else scope, why=why, now=now, until=until
             )
@@ -221,8 +225,8 @@ class Lane:
         counts, run = self._counts, self._run
         self._counts, self._run = Counter(), None
         if run is not None:
-            now = self._house.clock()
-            self._house.store.write(lambda tx: tx.schedule.end(run, state=state, counts=counts, now=now))
+            now = self.house.clock()
+            self.house.store.write(lambda tx: tx.schedule.end(run, state=state, counts=counts, now=now))
         return counts
 
 
@@ -264,7 +268,8 @@ class Running(threading.Thread):
 
     def __init__(self, house: House) -> None:
         super().__init__(name="rounds", daemon=True)
-        self._house = house
+        #: The one reference that a reload swaps. Each turn reads it once and ends on what it began with.
+        self.house = house
         self._halt = threading.Event()
         self._lanes = [threading.Thread(target=self._lane, args=(it,), name=f"lane-{it.name}", daemon=True)
                        for it in house.accounts.values() if it.reachable]  # fmt: skip
@@ -274,7 +279,7 @@ class Running(threading.Thread):
         self._right: datetime | None = None
 
     def wake(self) -> None:
-        self._house.store.nudge()
+        self.house.store.nudge()
 
     def start(self) -> None:
         super().start()
@@ -289,46 +294,48 @@ class Running(threading.Thread):
 
     def run(self) -> None:
         while not self._halt.is_set():
-            seen = self._house.store.turns
+            seen = self.house.store.turns
             self._tick()
-            turn = rounds if self._may_decide() else take_in
-            if not self._safely("rounds", lambda turn=turn: bool(turn(self._house, now=self._house.clock()))):  # type: ignore[misc]
+            turn, house = rounds if self._may_decide() else take_in, self.house
+            if not self._safely("rounds", lambda turn=turn, house=house: bool(turn(house, now=house.clock()))):  # type: ignore[misc]
                 self._rest(seen, IDLE)
 
     def _tick(self) -> None:
-        now = self._house.clock()
+        house = self.house
+        now = house.clock()
         if self._ticked is not None and timedelta(0) <= now - self._ticked < TICK:
             return
         self._ticked = now
-        if not self._safely("tick", lambda: self._look(now)):
+        if not self._safely("tick", lambda: self._look(house, now)):
             self._right = None
             return
         if self._cleaned is None or now - self._cleaned >= DAY:
             self._cleaned = now
-            self._safely("clean up", lambda: bool(clean_up(self._house, now=now)))
-        self._safely("roles", lambda: bool(roles.watch(self._house.store, self._house.desk, now=now)))
+            self._safely("clean up", lambda: bool(clean_up(house, now=now)))
+        self._safely("roles", lambda: bool(roles.watch(house.store, house.desk, now=now)))
 
-    def _look(self, now: datetime) -> bool:
-        decide.tick(self._house.store, self._house.desk.bench, now=now)
+    def _look(self, house: House, now: datetime) -> bool:
+        decide.tick(house.store, house.desk.bench, now=now)
         self._right = now
         return True
 
     def _may_decide(self) -> bool:
         """Not before the clock was looked at, nor once it has gone back."""
-        return self._right is not None and self._house.clock() >= self._right - decide.BACK
+        return self._right is not None and self.house.clock() >= self._right - decide.BACK
 
     def _lane(self, account: Account) -> None:
-        lane = Lane(self._house, account)
+        lane = Lane(self.house, account)
         what = f"lane {account.name}"
         while not self._halt.is_set():
-            seen = self._house.store.turns
+            seen = self.house.store.turns
+            lane.house = self.house
             if not (self._may_decide() and self._safely(what, lane.step)):
                 self._safely(what, lane.end_run)
                 self._safely(what, lambda seen=seen: self._rest(seen, lane.rest()))  # type: ignore[misc]
         self._safely(what, lane.release)
 
     def _rest(self, seen: int, within: float) -> bool:
-        return self._house.store.wait(seen, within=within) and self._halt.wait(BREATH)
+        return self.house.store.wait(seen, within=within) and self._halt.wait(BREATH)
 
     def _safely(self, what: str, work: Callable[[], object]) -> bool:
         """The one place that outlives a bug: it is logged whole, and the loop goes on after a pause."""

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import time
+from datetime import time, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
+
+from connector import lexicon
 from connector.clock import Span
 from connector.document import Document, Node, parse
 from connector.errors import ConfigError, Problem
 from connector.facts import fold
 from connector.rules import Vocabulary
+from connector.sketch import document, led
 
 #: What a verdict in a platform's word is worth on the 1–5 scale; a word without a number counts for nothing.
 SCALE: Mapping[str, float] = {
     "strong_no": 1, "no": 2, "yes": 4, "strong_yes": 5, "no_decision": 0, "mixed": 3,
     "definitely_not": 1, "1": 1, "2": 2, "3": 4, "4": 5,
 }  # fmt: skip
-_AT_ONCE, _A_MONTH = Span(0, "day"), Span(30, "day")
+_AT_ONCE, _A_MONTH, _LONG = Span(0, "day"), Span(30, "day"), Span(3, "year")
+_A_QUARTER, _A_YEAR = Span(90, "day"), Span(1, "year")
+#: A delivery that comes once more is known for at least this long. The longest that a platform we know of repeats one by
+#: itself is two days; Lever lets a person send one again within two weeks (apis, read 2026-11-23), hence a month unless said.
+KNOWN_AGAIN = timedelta(days=3)
 WAYS = ("campaign", "journey", "event")
 
 
@@ -57,6 +66,11 @@ class Words:
     stage_names: Mapping[str, str]
     reason_names: Mapping[str, str]
     scale: Mapping[str, float]
+
+    @property
+    def mark(self) -> str:
+        """Differs whenever an image made with these words may differ."""
+        return hashlib.sha256(msgspec.json.encode(self, enc_hook=str)).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +121,10 @@ class Settings:
     notes: bool = True
     keep_bodies: Span = _AT_ONCE
     keep_parked: Span = _A_MONTH
+    keep_history: Span = _LONG
+    keep_deliveries: Span = _A_MONTH
+    keep_runs: Span = _A_QUARTER
+    keep_actions: Span = _A_YEAR
     host: str = "127.0.0.1"
     port: int = 8700
 
@@ -120,6 +138,15 @@ def load(path: Path) -> Settings:
             [Problem(str(path), 0, 0, f"cannot be read ({error.strerror}); `keepwarm --settings FILE`")]
         ) from error
     return read(text, str(path), folder=path.parent)
+
+
+def schema() -> str:
+    """What the file may say, as a JSON Schema for editors: asked of the reader below."""
+
+    def ask(root: Node) -> None:
+        _Reader(root.document, root.fields(("version",), _TOP), Path()).settings()
+
+    return document("Keepwarm settings", led(ask))
 
 
 def read(text: bytes | str, file: str, *, folder: Path) -> Settings:
@@ -152,7 +179,7 @@ class _Reader:
         zone = (top["time_zone"].zone() if "time_zone" in top else None) or ZoneInfo("UTC")
         accounts = {name: self._account(name, node) for name, node in self._map("accounts").items()}
         add, remove = self._changes()
-        retention = self._fields("retention", "bodies", "parked")
+        retention = self._fields("retention", "bodies", "parked", "history", "deliveries", "runs", "actions")
         serve = self._fields("serve", "host", "port")
         return Settings(
             zone=zone,
@@ -171,9 +198,21 @@ class _Reader:
             notes=bool(top["notes"].yes()) if "notes" in top else True,
             keep_bodies=(retention["bodies"].span() if "bodies" in retention else None) or _AT_ONCE,
             keep_parked=(retention["parked"].span() if "parked" in retention else None) or _A_MONTH,
+            keep_history=(retention["history"].span() if "history" in retention else None) or _LONG,
+            keep_deliveries=self._known_again(retention) or _A_MONTH,
+            keep_runs=(retention["runs"].span() if "runs" in retention else None) or _A_QUARTER,
+            keep_actions=(retention["actions"].span() if "actions" in retention else None) or _A_YEAR,
             host=(serve["host"].text() if "host" in serve else None) or "127.0.0.1",
             port=(serve["port"].whole() if "port" in serve else None) or 8700,
         )
+
+    @staticmethod
+    def _known_again(retention: Mapping[str, Node]) -> Span | None:
+        node = retention.get("deliveries")
+        span = node.span() if node is not None else None
+        if node is not None and span is not None and span.nominal < KNOWN_AGAIN:
+            node.wrong(f"at least {KNOWN_AGAIN.days} days: platforms send a delivery again for up to two")
+        return span
 
     def _map(self, name: str) -> Mapping[str, Node]:
         return self._top[name].entries() if name in self._top else {}
@@ -223,7 +262,9 @@ class _Reader:
         return made[0], made[1]
 
     def _words(self, zone: ZoneInfo) -> Words:
-        known = ("stages", "stage_names", "reasons", "skills", "functions", "regions", "scorecards")
+        known = (
+            "stages", "stage_names", "reasons", "skills", "skill_families", "functions", "regions", "places", "scorecards",
+        )  # fmt: skip
         found = self._fields("vocabulary", *known)
         stages = found["stages"].texts() if "stages" in found else ()
         stage_names = {fold(key.replace("_", " ")): key for key in stages} | {fold(key): key for key in stages}
@@ -245,6 +286,8 @@ class _Reader:
                 skills=self._synonyms(found, "skills"),
                 functions=self._synonyms(found, "functions"),
                 regions=self._synonyms(found, "regions"),
+                skill_families=lexicon.families(found.get("skill_families")),
+                places=lexicon.places(found.get("places"), zone),
                 zone=zone,
             ),
             stage_names=stage_names,

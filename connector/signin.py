@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
+from urllib.parse import urljoin
 
 import httpx
 
@@ -19,6 +20,8 @@ class ClientCredentials:
     """OAuth 2 client credentials. Secrets `client_id` and `client_secret`; `subject` is an optional option."""
 
     token_url: str
+    #: The platform says what a token may do (RFC 7662), under `introspect` beside the token's address.
+    introspects: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +39,15 @@ class SecretUrl:
 Auth = ClientCredentials | BasicKey | SecretUrl
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """How to ask what a token may do."""
+
+    url: str
+    form: Mapping[str, str] = field(repr=False)
+    signed: httpx.BasicAuth = field(repr=False)
+
+
 @dataclass(slots=True)
 class TokenAuth(httpx.Auth):
     """Client-credentials sign-in: one token for all threads, renewed a little early and once more on a 401."""
@@ -44,6 +56,7 @@ class TokenAuth(httpx.Auth):
     client_id: str = field(repr=False)
     client_secret: str = field(repr=False)
     subject: str | None = None
+    introspects: bool = False
     clock: Callable[[], float] = time.time
     requires_response_body = True
     _token: str = field(default="", repr=False)
@@ -58,6 +71,15 @@ class TokenAuth(httpx.Auth):
             token = yield from self._fresh(token)
             request.headers["Authorization"] = f"Bearer {token}"
             yield request
+
+    def question(self) -> Question | None:
+        """About the token in use. None: there is none yet, or nobody answers."""
+        with self._lock:
+            if not self._token or not self.introspects:
+                return None
+            form = {"token": self._token, "token_type_hint": "access_token"}
+        signed = httpx.BasicAuth(self.client_id, self.client_secret)
+        return Question(url=urljoin(self.token_url, "introspect"), form=form, signed=signed)
 
     def _fresh(self, stale: str) -> Generator[httpx.Request, httpx.Response, str]:
         with self._lock:

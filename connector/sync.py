@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -20,8 +20,11 @@ from connector.store.schedule import Mark, Walk
 MOST_GONE = 0.10
 #: So few may always vanish.
 GONE_ANYWAY = 25
-#: A hint that cannot be followed is tried again after this.
+#: A hint that the platform refuses is tried again after this, then after four times as long, and at least once a day.
 LATER = timedelta(minutes=5)
+LATEST = timedelta(days=1)
+#: Stream name and page, as `fetch` yields them.
+Told = tuple[str, Page]
 
 
 def due(mark: Mark, stream: Stream, account: Account, *, now: datetime) -> bool:
@@ -51,13 +54,15 @@ def step(
     except CursorExpired:
         if walk.cursor is None:
             raise
-        walk = replace(walk, cursor=None, page=0, run=run)
+        # pages go on being counted: one with a number that was used already would be taken for a repeat
+        walk = replace(walk, cursor=None, run=run)
         page = adapter.pull(stream.name, window, None)
     return store.write(lambda tx: _keep(tx, account, stream, walk, page, now=now))
 
 
 def _new_walk(mark: Mark, stream: Stream, account: Account, *, now: datetime, run: int, full: bool) -> Walk:
-    stale = stream.complete and (mark.complete_at is None or now - mark.complete_at >= account.declaration.reconcile)
+    least = stream.reconcile or account.declaration.reconcile
+    stale = stream.complete and (mark.complete_at is None or now - mark.complete_at >= least)
     everything = full or stale or mark.until is None or not stream.windowed
     since = None if everything or mark.until is None else mark.until - stream.overlap
     return Walk(since=since, until=now, full=since is None, page=0, cursor=None, run=run)
@@ -91,7 +96,8 @@ def reconcile(store: Sqlite, account: Account, stream: Stream, *, now: datetime)
         lost = tx.records.unseen(account.name, stream.kinds, walk.run)
         held = tx.records.count(account.name, stream.kinds)
         tx.schedule.arrive(account.name, stream.name, until=walk.until, complete=True, now=now)
-        if lost and tx.inbox.any_parked(account.name, f"walk:{walk.run}:{stream.name}:"):
+        tx.inbox.unpark_older(account.name, stream.name, f"walk:{walk.run}:{stream.name}:")
+        if lost and tx.inbox.any_parked(account.name, stream.name):
             # what could not be read was listed all the same: whether these are gone is asked for one by one
             known = [Hint(ref, "missed by a walk") for ref in lost if ref.kind in account.declaration.fetches]
             tx.inbox.hint(known, due_at=now)
@@ -119,12 +125,43 @@ def reread(store: Sqlite, account: Account, *, now: datetime) -> Counter[str]:
     if kind not in account.declaration.fetches:
         store.write(lambda tx: tx.inbox.unhint(wanted))
         return Counter(unfollowed=len(wanted))
-    try:
-        pages = list(account.adapter.fetch(kind, [it.ref.id for it in wanted]))
-    except Refused:
-        store.write(lambda tx: tx.inbox.postpone(wanted, due_at=now + LATER))
-        return Counter(refused=len(wanted))
-    return store.write(lambda tx: _keep_reread(tx, account, wanted, pages, now=now))
+    counts: Counter[str] = Counter()
+    for some, told in _fetched(account.adapter, wanted):
+        if isinstance(told, Refused):
+            store.write(lambda tx, s=some, e=told: _refuse(tx, s, e, now=now))  # type: ignore[misc]
+            counts["refused"] += len(some)
+        else:
+            counts += store.write(lambda tx, s=some, p=told: _keep_reread(tx, account, s, p, now=now))  # type: ignore[misc]
+    return counts
+
+
+def _fetched(adapter: Fetches, wanted: Sequence[Wanted]) -> Iterator[tuple[Sequence[Wanted], list[Told] | Refused]]:
+    """Ask for all at once, and where that is refused for each half, so that one bad id keeps no other waiting.
+
+    Where much is refused it is not worth finding out which: the rest waits together."""
+    waiting: list[Sequence[Wanted]] = [wanted]
+    calls = 2 * len(wanted).bit_length() + 2
+    refusal: Refused | None = None
+    while waiting:
+        some = waiting.pop()
+        if refusal is not None and not calls:
+            yield some, refusal
+            continue
+        calls -= 1
+        try:
+            yield some, list(adapter.fetch(some[0].ref.kind, [it.ref.id for it in some]))
+        except Refused as error:
+            refusal = error
+            if len(some) == 1:
+                yield some, error
+            else:
+                waiting += [some[len(some) // 2 :], some[: len(some) // 2]]
+
+
+def _refuse(tx: Tx, wanted: Sequence[Wanted], error: Refused, *, now: datetime) -> None:
+    for it in wanted:
+        wait = min(LATER * 4 ** min(it.refusals, 5), LATEST)
+        tx.inbox.refuse([it], why=str(error), due_at=now + wait)
 
 
 def _keep_reread(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
 
@@ -79,11 +79,40 @@ def listed(words: Iterable[str], last: str = "or") -> str:
 
 def meant(word: str, known: Iterable[str]) -> str:
     """`; did you mean …?`, or nothing when nothing is near. Costly: only for a message that will be shown."""
-    near = difflib.get_close_matches(word.lower(), tuple(known), n=1, cutoff=0.6)
+    words = tuple(known)
+    ours = [other for other in _ELSEWHERE.get(word.lower().replace("-", "_"), ()) if other in words]
+    near = ours or difflib.get_close_matches(word.lower(), words, n=1, cutoff=0.6)
     return f"; did you mean `{near[0]}`?" if near else ""
+
+
+#: What other rule languages call it → what we do, the likeliest first.
+_ELSEWHERE: Mapping[str, tuple[str, ...]] = {
+    "and": ("all",), "or": ("any",), "not": ("none", "none_of", "unless"), "in": ("any_of",), "not_in": ("none_of",),
+    "is": ("equals",), "eq": ("equals",), "==": ("equals",), "ne": ("none_of",), "!=": ("none_of",),
+    "gte": ("at_least",), "ge": ("at_least",), ">=": ("at_least",), "gt": ("more_than",), ">": ("more_than",),
+    "lte": ("at_most",), "le": ("at_most",), "<=": ("at_most",), "lt": ("less_than",), "<": ("less_than",),
+    "min": ("at_least",), "max": ("at_most",), "contains": ("contains_any", "any_of"), "includes": ("any_of",),
+    "has": ("any_of",), "like": ("contains_any",), "matches": ("contains_any",), "regex": ("contains_any",),
+    "age": ("within_last",), "newer_than": ("within_last",), "since": ("within_last",), "older_than": ("more_than_ago",),
+    "if": ("who",), "where": ("who",), "filter": ("who",), "filters": ("who",), "condition": ("who",),
+    "conditions": ("who",), "then": ("keep", "do"), "action": ("do",), "actions": ("do",), "on": ("when",),
+    "trigger": ("when",), "except": ("unless",), "name": ("rule", "cadence", "suppress"), "description": ("why",),
+    "location": ("region",), "score": ("scorecard_average",), "reason": ("rejection_reason",), "stage": ("furthest_stage",),
+    "list": ("pools",), "segment": ("pools",), "label": ("tags",), "labels": ("tags",),
+}  # fmt: skip
+#: Words that ask for what there is not.
+_NEVER: Mapping[str, str] = {
+    "remove": "nothing is removed by a line; what a rule keeps goes by itself when the rule is no longer true",
+    "delete": "nothing is deleted by a rule; what a rule keeps goes by itself when the rule is no longer true",
+    "subscribe": "nobody is subscribed by a rule; only a person does that, through a confirmation",
+    "reject": "no rule may reject anybody; it can only find people for something",
+}
 
 
 def unknown(key: str, known: Iterable[str]) -> str:
     words = tuple(known)
+    never = next((text for word, text in _NEVER.items() if key.lower().startswith(word)), None)
+    if never is not None:
+        return f"`{shown(key)}` is not known here: {never}"
     hint = meant(key, words) or (f"; it can be {listed(words)}" if 0 < len(words) <= 8 else "")
     return f"`{shown(key)}` is not known here{hint}"

@@ -21,8 +21,10 @@ from connector.cli import keepwarm
 from connector.errors import KeepwarmError
 from connector.facts import FACTS, LISTS, PROTECTED, Fact
 from connector.flow import Verb
+from connector.rules import equality, load
 from connector.rules.operators import words_for
 from connector.settings import SCALE
+from connector.settings import load as read
 
 ROOT = Path(__file__).parent.parent
 
@@ -42,12 +44,19 @@ WORDS: Mapping[Verb, str] = {
 }
 TYPES = {
     "text": "text",
+    "town": "town",
     "words": "set of words",
     "number": "number",
     "whole": "whole number",
     "yesno": "yes or no",
     "time": "time",
     "stage": "stage",
+}
+#: Kinds of words that are not, or not only, in the settings.
+_SOURCES = {
+    "regions": "`vocabulary.regions`, built-in regions",
+    "towns": "built-in towns",
+    "countries": "two-letter codes",
 }
 SCOPES = {
     "person": "The person: written directly under `who:`.",
@@ -139,16 +148,52 @@ def facts() -> str:
 
 def fact_row(fact: Fact) -> tuple[str, ...]:
     name = fact.name if fact.scope == "person" else f"{fact.scope}.{fact.name}"
-    values = ", ".join(fact.values) or (f"`vocabulary.{fact.kind}`" if fact.kind else "")
+    values = ", ".join(fact.values) or (_SOURCES.get(fact.kind, f"`vocabulary.{fact.kind}`") if fact.kind else "")
     suppliers = [folder.name for folder in folders() if name in declared(folder)[1].facts]
     return f"`{fact.name}`", TYPES[fact.type], fact.meaning, f"`{fact.example}`", values, ", ".join(suppliers)
 
 
+#: Test → how its value is written for a fact whose example is `{}`; equality is written as the value alone.
+OPERANDS: Mapping[str, str] = {
+    "equals": "{}",
+    "any_of": "{{any_of: [{}]}}",
+    "all_of": "{{all_of: [{}]}}",
+    "none_of": "{{none_of: [{}]}}",
+    "contains_any": "{{contains_any: [{}]}}",
+    "same_as": "{{same_as: role.%s}}",
+    "shares_with": "{{shares_with: role.skills, at_least: 2}}",
+    "within": "{{within: 30 miles of {}}}",
+    "at_least": "{{at_least: {}}}",
+    "more_than": "{{more_than: {}}}",
+    "at_most": "{{at_most: {}}}",
+    "less_than": "{{less_than: {}}}",
+    "within_last": "{{within_last: 18 months}}",
+    "more_than_ago": "{{more_than_ago: 90 days}}",
+    "within_next": "{{within_next: 2 weeks}}",
+    "before": "{{before: {}}}",
+    "after": "{{after: {}}}",
+}
+
+
 def operators() -> str:
-    return table(
-        ("type of fact", "tests"),
-        ((name, ", ".join(f"`{it}`" for it in words_for(type_))) for type_, name in TYPES.items()),
-    )
+    """Each test with a line that was read before it was printed."""
+    rows = [
+        (name, f"`{test}`", f"`{worked(type_, test)}`") for type_, name in TYPES.items() for test in words_for(type_)
+    ]
+    return table(("type of fact", "test", "for example"), rows)
+
+
+def worked(type_: str, test: str) -> str:
+    fact = next(it for it in FACTS if it.type == type_ and (test != "contains_any" or it.name in ("title", "city")))
+    if (type_, test) == ("words", "same_as"):
+        fact = next(it for it in FACTS if it.name == "pools")
+    operand = OPERANDS[test].replace("%s", fact.name.removesuffix("s")).format(fact.example)
+    line = f"{fact.name}: {operand}"
+    asked = f"{{{line}}}" if fact.scope == "person" else f"{{has_{fact.scope}: {{{line}}}}}"
+    rule = f"{{rule: one, when: {{event: role_published}}, who: {asked}, do: {{event: x}}}}"
+    found = load({"docs": f"version: 1\nrules:\n  - {rule}\n"}, read(ROOT / "settings.yaml").words.vocabulary)
+    assert not found.problems, (line, found.problems)
+    return line
 
 
 def items() -> str:
@@ -157,6 +202,20 @@ def items() -> str:
 
 def forbidden() -> str:
     return ", ".join(f"`{name}`" for name in sorted(PROTECTED))
+
+
+def proxies() -> str:
+    asked = [
+        (f"`{fact.name}`", fact.proxy.of, "needed" if fact.proxy.must else "a warning without it")
+        for fact in FACTS
+        if fact.proxy
+    ]
+    words = [(f"a word that begins like `{word}`", what, "needed") for word, what in equality.WORDS.items()]
+    more = [
+        ("a postcode; a year beside *class of*, *born*, *graduated*", "ethnic and social origin; age", "needed"),
+        *((f"`{name}` as a fact", what, "refused: it is not one") for name, what in equality.NAMES.items()),
+    ]
+    return table(("what", "may stand in for", "a justification is"), [*asked, *words, *more])
 
 
 def families() -> str:
@@ -182,6 +241,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "operators": operators,
     "items": items,
     "forbidden": forbidden,
+    "proxies": proxies,
     "families": families,
     "scale": scale,
 }

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import msgspec
 import pytest
 
-from connector import decide, inbox, plan, scheduler
+from connector import applying, decide, inbox, plan, scheduler
 from connector import house as house_
 from connector import settings as settings_
 from connector.accounts import Account, Accounts
@@ -163,7 +163,7 @@ class Home:
         return house_.assemble(self.settings, found, Accounts(made), self.store, lambda: self.now)
 
     def _adapter(self, name: str) -> Ats:
-        build = Mailer if name == "mailer" else Ats
+        build = Mailer if name.startswith("mailer") else Ats
         platform: Any = self.platforms[name]
         return build(Connection(account=name, client=None, options={"platform": platform}))  # type: ignore[arg-type]
 
@@ -220,7 +220,7 @@ class Home:
         return plan.make(self.store, self.house.desk, now=self.now)
 
     def apply(self, made: Plan | None = None) -> None:
-        plan.apply(self.store, self.house.desk, made or self.plan(), now=self.now)
+        applying.apply(self.store, self.house.desk, made or self.plan(), now=self.now)
 
     def live(self) -> None:
         """Plan, apply, and carry it out."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -322,3 +323,28 @@ def test_a_good_answer_of_another_shape_is_malformed_with_its_path() -> None:
     with pytest.raises(Malformed) as caught:
         Response(200, {}, b'{"data": 7}', "api.example.com/people").raw()["data"].items()
     assert caught.value.path == "$.data"
+
+
+def test_reads_go_side_by_side_as_far_as_the_platform_allows_and_come_in_order() -> None:
+    pace = Pace(Limits(calls=0, per=timedelta(seconds=1), in_flight=3))
+    api = Client(httpx.Client(), base_url=BASE, pace=pace)
+    meeting = threading.Barrier(3)
+
+    def read(n: int) -> int:
+        meeting.wait(5)  # none of three goes on before all are there
+        return n * n
+
+    assert list(api.together(read, range(6))) == [0, 1, 4, 9, 16, 25]
+    assert list(api.together(read, [])) == []
+
+
+def test_an_answer_tells_how_far_the_platforms_clock_is_ahead(respx_mock: respx.MockRouter) -> None:
+    ahead = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
+    respx_mock.get(f"{BASE}/people").mock(
+        side_effect=[httpx.Response(200, headers={"date": ahead}, json=[]), httpx.Response(200, json=[])]
+    )
+    api = client()
+    api.get("/people")
+    assert api.skew == pytest.approx(90, abs=3)
+    api.get("/people")
+    assert api.skew is None

@@ -281,3 +281,29 @@ def test_an_interrupted_wait_gives_its_place_back() -> None:
         pass
     with pace:
         assert clock.now == START + 30
+
+
+def test_after_a_429_a_bucket_is_used_a_tenth_slower_until_it_was_quiet_for_minutes() -> None:
+    clock = Clock()
+    pace = made(clock, Limits(calls=10, per=timedelta(seconds=1)))
+
+    def seconds_for_100() -> float:
+        begun = clock.now
+        for _ in range(100):
+            with pace:
+                pass
+        return clock.now - begun
+
+    assert seconds_for_100() == pytest.approx(10, abs=0.2)
+    for _ in range(2):  # two calls under way were told the same
+        pace.close_for(timedelta(seconds=5))
+    clock.now += 5
+    assert seconds_for_100() == pytest.approx(11.1, abs=0.2)
+    for _ in range(20):
+        pace.close_for(timedelta(seconds=5))
+        clock.now += 5
+    assert seconds_for_100() == pytest.approx(20, abs=0.2), "never below half"
+    clock.now += 60
+    assert seconds_for_100() == pytest.approx(18, abs=0.2)
+    clock.now += 3600
+    assert seconds_for_100() == pytest.approx(10, abs=0.2)

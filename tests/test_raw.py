@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from connector.errors import Malformed
 from connector.flow import Spoiled
+from connector.model import Ref
 from connector.raw import ABSENT, Raw, came, each, email
 
 ANY_JSON = st.recursive(
@@ -233,4 +234,21 @@ def test_kinds_are_named_in_plain_words() -> None:
 
 def test_one_bad_item_is_set_aside_and_the_others_go_on() -> None:
     rows = Raw.parse(msgspec.json.encode([{"id": 1}, {"id": None}, {"id": 3}])).items()
-    assert each(rows, lambda row: [row["id"].id()]) == (["1", "3"], [Spoiled("$[1].id", "an id", "null")])
+    good, [spoiled] = each(rows, lambda row: [row["id"].id()])
+    assert good == ["1", "3"]
+    assert spoiled == Spoiled("$[1].id", "an id", "null", digest=spoiled.digest)
+
+
+def test_a_bad_item_is_known_by_its_bytes_and_where_it_can_be_read_by_its_id() -> None:
+    def look(item: object) -> Spoiled:
+        rows = Raw.parse(msgspec.json.encode([0, item])).items()
+        _, spoiled = each(rows, lambda row: [row["name"].text()], again=lambda row: Ref("ats", "job", row["job"].id()))
+        return spoiled[1]
+
+    one = look({"id": 7, "name": None, "job": 3})
+    assert (one.item, one.again) == ("7", Ref("ats", "job", "3"))
+    assert one == look({"id": 7, "name": None, "job": 3})
+    other = look({"id": 7, "name": None, "job": []})
+    assert (other.item, other.again) == ("7", None)
+    assert other.digest != one.digest
+    assert look({"id": [], "name": None}).item == ""

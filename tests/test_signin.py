@@ -193,3 +193,26 @@ def test_nothing_tells_the_secret_or_the_token(platform: Platform, caplog: pytes
     told = f"{auth!r} {caught.value!r} {caplog.text}"
     for private in ("our-secret-word", "our-id", "token-1"):
         assert private not in told
+
+
+def test_the_token_in_use_can_be_asked_about_beside_its_address(
+    platform: Platform, respx_mock: respx.MockRouter
+) -> None:
+    asked = respx_mock.post("https://auth.example.com/introspect").mock(
+        httpx.Response(200, json={"active": True, "scope": "a b"})
+    )
+    client = platform.client(introspects=True)
+    assert client.introspect() is None, "there is no token yet"
+    client.get("/people")
+    told = client.introspect()
+    assert told is not None
+    assert told["scope"].text() == "a b"
+    request = asked.calls[0].request
+    assert parse_qs(request.content.decode())["token"] == ["token-1"]
+    assert base64.b64decode(request.headers["authorization"].removeprefix("Basic ")) == b"our-id:our-secret-word"
+    asked.mock(httpx.Response(403))
+    with pytest.raises(Unauthorized) as caught:
+        client.introspect()
+    assert "token-1" not in str(caught.value)
+    platform.client().get("/people")
+    assert platform.client().introspect() is None, "nobody said that it answers"

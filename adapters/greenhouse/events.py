@@ -158,7 +158,7 @@ def webhook(body: bytes, eye: Eye) -> Reading:
         raise Malformed("$", "an object", came(envelope.value))
     action = envelope["action"].text()
     if action == "ping":
-        return Reading(note="ping")
+        return Reading(event=action, note="ping")
     reader = (TAKEN if eye.choices.payload_only else HINTS).get(action)
     if reader is None:
         return Reading(note=f"action `{action[:60]}` is not used")
@@ -169,5 +169,6 @@ def webhook(body: bytes, eye: Eye) -> Reading:
     hints = tuple(item for item in told if isinstance(item, Hint))
     records = tuple(item for item in told if not isinstance(item, Hint))
     if not eye.choices.payload_only:
-        return Reading(records=records, hints=hints)
-    return Reading(records=records, note="" if records else f"`{action}` can only be understood by reading again")
+        return Reading(records=records, hints=hints, event=action)
+    note = "" if records else f"`{action}` can only be understood by reading again"
+    return Reading(records=records, event=action, note=note)

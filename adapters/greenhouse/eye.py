@@ -5,11 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
+from typing import TypedDict
 
 from adapters.greenhouse.choices import Choices
 from connector.errors import Malformed
 from connector.model import Ref
 from connector.raw import Raw, came
+
+
+class Head(TypedDict):
+    """What every record has."""
+
+    ref: Ref
+    updated_at: datetime | None
+
+
+class Part(Head):
+    """What everything about an application has."""
+
+    application: Ref
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +32,12 @@ class Eye:
 
     account: str
     choices: Choices
+
+    def head(self, kind: str, row: Raw) -> Head:
+        return {"ref": self.ref(kind, row["id"]), "updated_at": at(row["updated_at"])}
+
+    def part(self, kind: str, row: Raw) -> Part:
+        return {**self.head(kind, row), "application": self.ref("application", row["application_id"])}
 
     def ref(self, kind: str, raw: Raw) -> Ref:
         return Ref(self.account, kind, raw.id())

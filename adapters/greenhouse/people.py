@@ -25,12 +25,11 @@ from connector.raw import Raw
 
 
 def candidate(raw: Raw, eye: Eye) -> Iterable[AnyRecord]:
-    ref = eye.ref("candidate", raw["id"])
+    head = eye.head("candidate", raw)
     first, last = raw["first_name"].maybe(Raw.text), raw["last_name"].maybe(Raw.text)
     address = next(iter(raw["addresses"].items()), None) if eye.choices.address else None
     yield Candidate(
-        ref=ref,
-        updated_at=at(raw["updated_at"]),
+        **head,
         first_name=first,
         last_name=last,
         emails=emails(raw["email_addresses"]),
@@ -41,7 +40,7 @@ def candidate(raw: Raw, eye: Eye) -> Iterable[AnyRecord]:
         can_email=raw["can_email"].maybe(Raw.flag),
         employee=bool(raw["linked_user_ids"].items()),
         private=flag(raw["private"]) or flag(raw["is_private"]),
-        anonymised=first == "Anonymized" and last == ref.id,
+        anonymised=first == "Anonymized" and last == head["ref"].id,
         created_at=at(raw["created_at"]),
         last_activity_at=at(raw["last_activity_at"]),
         url=raw["url"].maybe(Raw.text),
@@ -64,8 +63,7 @@ def application(raw: Raw, eye: Eye) -> Iterable[AnyRecord]:
     status = raw["status"].one_of(STATUS)
     rejected_at = at(raw["rejected_at"])
     yield Application(
-        ref=eye.ref("application", raw["id"]),
-        updated_at=at(raw["updated_at"]),
+        **eye.head("application", raw),
         candidate=eye.ref("candidate", raw["candidate_id"]),
         status=status,
         prospect=flag(raw["prospect"]),
@@ -82,9 +80,7 @@ def application(raw: Raw, eye: Eye) -> Iterable[AnyRecord]:
 
 def stage_visit(raw: Raw, eye: Eye) -> Iterable[AnyRecord]:
     yield StageVisit(
-        ref=eye.ref("stage_visit", raw["id"]),
-        updated_at=at(raw["updated_at"]),
-        application=eye.ref("application", raw["application_id"]),
+        **eye.part("stage_visit", raw),
         stage=eye.ref("stage", raw["job_interview_stage_id"]),
         entered_at=at(raw["entered_at"]),
         exited_at=at(raw["exited_at"]),
@@ -93,9 +89,7 @@ def stage_visit(raw: Raw, eye: Eye) -> Iterable[AnyRecord]:
 
 def rejection(raw: Raw, eye: Eye) -> Iterable[AnyRecord]:
     yield Rejection(
-        ref=eye.ref("rejection", raw["id"]),
-        updated_at=at(raw["updated_at"]),
-        application=eye.ref("application", raw["application_id"]),
+        **eye.part("rejection", raw),
         reason=eye.link("reason", raw["rejection_reason_id"]),
         rejected_at=at(raw["rejected_at"]),
     )
@@ -103,9 +97,7 @@ def rejection(raw: Raw, eye: Eye) -> Iterable[AnyRecord]:
 
 def scorecard(raw: Raw, eye: Eye) -> Iterable[AnyRecord]:
     yield Scorecard(
-        ref=eye.ref("scorecard", raw["id"]),
-        updated_at=at(raw["updated_at"]),
-        application=eye.ref("application", raw["application_id"]),
+        **eye.part("scorecard", raw),
         rating=raw["candidate_rating"].maybe(lambda word: word.one_of(RATING)),
         complete=raw["status"].one_of(SCORECARD),
         submitted_at=at(raw["submitted_at"]),
@@ -114,9 +106,7 @@ def scorecard(raw: Raw, eye: Eye) -> Iterable[AnyRecord]:
 
 def offer(raw: Raw, eye: Eye) -> Iterable[AnyRecord]:
     yield Offer(
-        ref=eye.ref("offer", raw["id"]),
-        updated_at=at(raw["updated_at"]),
-        application=eye.ref("application", raw["application_id"]),
+        **eye.part("offer", raw),
         status=raw["status"].one_of(OFFER),
         job=eye.link("job", raw["job_id"]),
         version=raw["version"].maybe(Raw.whole) or 1,
@@ -129,9 +119,7 @@ def interview(raw: Raw, eye: Eye) -> Iterable[AnyRecord]:
     held, cancelled = raw["status"].one_of(INTERVIEW)
     starts_at, ends_at = at(raw["starts_at"]), at(raw["ends_at"])
     yield Interview(
-        ref=eye.ref("interview", raw["id"]),
-        updated_at=at(raw["updated_at"]),
-        application=eye.ref("application", raw["application_id"]),
+        **eye.part("interview", raw),
         starts_at=starts_at,
         completed_at=(ends_at or starts_at) if held else None,
         cancelled=cancelled,
@@ -143,8 +131,7 @@ def touch(raw: Raw, eye: Eye) -> Iterable[AnyRecord]:
     if kind is None:
         return
     yield Touch(
-        ref=eye.ref("touch", raw["id"]),
-        updated_at=at(raw["updated_at"]),
+        **eye.head("touch", raw),
         kind=kind,
         at=raw["created_at"].instant(),
         candidate=eye.link("candidate", raw["candidate_id"]),
@@ -166,8 +153,7 @@ def _outbound(raw: Raw, kind: TouchKind, ours: tuple[str, ...]) -> bool | None:
 
 def tagging(raw: Raw, eye: Eye) -> Iterable[AnyRecord]:
     yield Tagging(
-        ref=eye.ref("tagging", raw["id"]),
-        updated_at=at(raw["updated_at"]),
+        **eye.head("tagging", raw),
         candidate=eye.ref("candidate", raw["candidate_id"]),
         tag=eye.ref("tag", raw["candidate_tag_id"]),
     )

@@ -12,9 +12,7 @@ from connector.raw import Raw
 
 def label(kind: str, type_of: Callable[[Raw], str | None]) -> Callable[[Raw, Eye], Iterable[AnyRecord]]:
     def read(raw: Raw, eye: Eye) -> Iterable[AnyRecord]:
-        yield Label(
-            ref=eye.ref(kind, raw["id"]), updated_at=at(raw["updated_at"]), name=raw["name"].text(), type=type_of(raw)
-        )
+        yield Label(**eye.head(kind, raw), name=raw["name"].text(), type=type_of(raw))
 
     return read
 
@@ -22,8 +20,7 @@ def label(kind: str, type_of: Callable[[Raw], str | None]) -> Callable[[Raw, Eye
 def user(raw: Raw, eye: Eye) -> Iterable[AnyRecord]:
     names = (raw["first_name"].maybe(Raw.text), raw["last_name"].maybe(Raw.text))
     yield User(
-        ref=eye.ref("user", raw["id"]),
-        updated_at=at(raw["updated_at"]),
+        **eye.head("user", raw),
         name=raw["name"].maybe(Raw.text) or " ".join(filter(None, names)) or None,
         email=raw["primary_email"].address(),
         active=not flag(raw["deactivated"]),
@@ -34,8 +31,7 @@ def user(raw: Raw, eye: Eye) -> Iterable[AnyRecord]:
 def reason(raw: Raw, eye: Eye) -> Iterable[AnyRecord]:
     """The type's `key` decides; its name is translated and may be changed."""
     yield Reason(
-        ref=eye.ref("reason", raw["id"]),
-        updated_at=at(raw["updated_at"]),
+        **eye.head("reason", raw),
         name=raw["name"].text(),
         party=raw["type"]["key"].maybe(lambda key: key.one_of(PARTY)) or Party.NONE,
     )
@@ -45,8 +41,7 @@ def job(raw: Raw, eye: Eye) -> Iterable[AnyRecord]:
     if flag(raw["is_template"]):
         return
     yield Job(
-        ref=eye.ref("job", raw["id"]),
-        updated_at=at(raw["updated_at"]),
+        **eye.head("job", raw),
         title=raw["name"].text(),
         status=raw["status"].one_of(JOB),
         department=eye.link("department", raw["department_id"]),
@@ -60,8 +55,7 @@ def job(raw: Raw, eye: Eye) -> Iterable[AnyRecord]:
 
 def stage(raw: Raw, eye: Eye) -> Iterable[AnyRecord]:
     yield Stage(
-        ref=eye.ref("stage", raw["id"]),
-        updated_at=at(raw["updated_at"]),
+        **eye.head("stage", raw),
         name=raw["name"].text(),
         job=eye.link("job", raw["job_id"]),
         order=raw["sort_order"].maybe(Raw.number),
@@ -71,8 +65,7 @@ def stage(raw: Raw, eye: Eye) -> Iterable[AnyRecord]:
 def job_post(raw: Raw, eye: Eye) -> Iterable[AnyRecord]:
     """`active` false is a deleted post. Without a job it is a post for prospects."""
     yield JobPost(
-        ref=eye.ref("job_post", raw["id"]),
-        updated_at=at(raw["updated_at"]),
+        **eye.head("job_post", raw),
         title=raw["title"].text(),
         job=eye.link("job", raw["job_id"]),
         live=flag(raw["live"]) and raw["active"].maybe(Raw.flag) is not False,
@@ -82,8 +75,7 @@ def job_post(raw: Raw, eye: Eye) -> Iterable[AnyRecord]:
 
 def opening(raw: Raw, eye: Eye) -> Iterable[AnyRecord]:
     yield Opening(
-        ref=eye.ref("opening", raw["id"]),
-        updated_at=at(raw["updated_at"]),
+        **eye.head("opening", raw),
         job=eye.ref("job", raw["job_id"]),
         open=raw["open"].flag(),
         opened_at=at(raw["opened_at"]),

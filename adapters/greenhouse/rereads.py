@@ -18,6 +18,14 @@ Walk = Generator[tuple[str, Page], None, list[Raw]]
 _OF_APPLICATION = ("application_stages", "rejection_details", "scorecards", "offers")
 _OF_JOB = ("job_interview_stages", "job_posts", "openings")
 _ALONE = ("job_post", "offer", "scorecard", "interview", "touch")
+#: Lists whose rows come only with something else: its kind, and where they name it.
+PARTS = {
+    "application_stages": ("application", "application_id"),
+    "rejection_details": ("application", "application_id"),
+    "applied_candidate_tags": ("candidate", "candidate_id"),
+    "job_interview_stages": ("job", "job_id"),
+    "openings": ("job", "job_id"),
+}
 
 
 def fetch(client: Client, choices: Choices, kind: str, ids: Sequence[str]) -> Iterator[tuple[str, Page]]:

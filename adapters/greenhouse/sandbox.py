@@ -53,7 +53,10 @@ class GreenhouseSandbox:
             }
         }
         self.tables: dict[str, Table] = tables()
-        self.tokens = Tokens()
+        self.tokens = Tokens(
+            known=frozenset(f"harvest:{name}:list" for name in RESOURCES)
+            | frozenset(f"harvest:{name}:{write.verb}" for (_, name, _), write in WRITES.items())
+        )
         #: No ceiling is published; 150 is the one recorded for a customer's own integration.
         self.windows = Windows(150, 30)
         #: Re-applying a tag: "same_row" answers the row that is there, "422" refuses, "second_row" makes another.

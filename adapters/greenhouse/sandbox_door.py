@@ -69,8 +69,12 @@ class Tokens:
 
     answer_as: str = "expires_at"
     seconds: int = 3600
-    #: None: every scope is granted.
+    #: Every scope there is.
+    known: frozenset[str] = frozenset()
+    #: None: all of them are granted.
     scopes: frozenset[str] | None = None
+    #: False: 404 where the token could be asked about.
+    introspects: bool = True
     #: Lists want the acting user to be one.
     site_admin: bool = True
     issued: dict[str, tuple[float, str]] = field(default_factory=dict)
@@ -92,6 +96,8 @@ class Tokens:
         return answer({"token_type": "Bearer", "access_token": token} | life, headers={"Cache-Control": "no-store"})
 
     async def introspect(self, request: Request) -> Response:
+        if not self.introspects:
+            return answer({"message": "Resource not found"}, 404)
         if not self.signed_in(request):
             return answer({"error": "invalid_client"}, 401)
         until, subject = self.issued.get((await _form(request)).get("token", ""), (0.0, ""))
@@ -106,7 +112,7 @@ class Tokens:
                 "active": True,
                 "client_id": CLIENT_ID,
                 "sub": subject,
-                "scope": " ".join(sorted(self.scopes or ())),
+                "scope": " ".join(sorted(self.known if self.scopes is None else self.scopes)),
                 "https://auth.greenhouse.io/claims": claims,
             }
         )

@@ -46,8 +46,8 @@ FACTS = frozenset(
 BLIND = (
     "Deleted records leave no trace in Harvest: they are learnt from webhooks or from a full walk.",
     "Tags, notes, scorecards and interviews have no webhooks: they are polled.",
-    "A tag that a person takes off is learnt from a full walk, unless taking it off moves the candidate's updated_at, "
-    "which is not documented.",
+    "A tag that a person takes off is learnt within a day, from a full walk of the applied tags, unless taking it off moves "
+    "the candidate's updated_at, which is not documented.",
     "A private candidate or note looks like one that is not there, unless the credential's user may see it.",
     "Harvest holds no consent wording, date or expiry; only `can_email`, and what custom fields keep.",
     "When an application was hired is not on the application; the accepted offer's date stands in.",

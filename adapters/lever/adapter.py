@@ -19,7 +19,7 @@ from adapters.lever.writes import push
 from connector.adapter import Connection, Declaration, Health
 from connector.errors import CursorExpired, Malformed, Refused, Unauthorized, Unsupported
 from connector.flow import Action, Delivery, Failure, Page, Reading, Receipt, Window, gone_page
-from connector.model import AnyRecord
+from connector.model import AnyRecord, Ref
 from connector.raw import Raw, each
 
 _LIMIT = ("limit", "100")
@@ -52,7 +52,7 @@ class Lever:
         rows = _rows(body["data"] if body["data"].stated else body["answers"]["data"])
         reader = self._reader(delivery, body)
         # a whole list at a time: a row that spoils half-way must leave nothing behind
-        records, spoiled = each(rows, lambda row: list(reader(row)))
+        records, spoiled = each(rows, lambda row: list(reader(row)), again=lambda row: _again(delivery, body, row))
         return Reading(records=tuple(records), spoiled=tuple(spoiled))
 
     def _reader(self, delivery: Delivery, body: Raw) -> Callable[[Raw], Iterable[AnyRecord]]:
@@ -151,17 +151,18 @@ class Lever:
     def fetch(self, kind: str, ids: Sequence[str]) -> Iterator[tuple[str, Page]]:
         if kind not in self.declaration.fetches:
             raise Unsupported(f"lever cannot fetch {kind}")
-        for id in ids:
-            if kind == "contact":
-                yield from self._fetch_contact(id)
-                continue
-            try:
-                yield from self._fetch_child(kind, id) if kind in CHILDREN else self._fetch_opportunity(id)
-            except (Refused, Unauthorized) as error:
-                if not self._out_of_sight(kind, error):
-                    raise
-                yield gone_page("application", [id])
-                yield gone_page("candidate", [id])
+        for found in self.connection.client.together(lambda id: self._fetched(kind, id), ids):
+            yield from found
+
+    def _fetched(self, kind: str, id: str) -> list[tuple[str, Page]]:
+        if kind == "contact":
+            return list(self._fetch_contact(id))
+        try:
+            return list(self._fetch_child(kind, id) if kind in CHILDREN else self._fetch_opportunity(id))
+        except (Refused, Unauthorized) as error:
+            if not self._out_of_sight(kind, error):
+                raise
+            return [gone_page("application", [id]), gone_page("candidate", [id])]
 
     def _out_of_sight(self, kind: str, error: Refused | Unauthorized) -> bool:
         """404, or 403 for one opportunity while the list is open to us: it is confidential, as if it were not there."""
@@ -202,6 +203,16 @@ def _rows(data: Raw) -> list[Raw]:
     if type(data.value) is not dict:
         return data.items() if type(data.value) is list else data.wrong("a list")
     return data["stages"].items() if data["stages"].stated else [data]
+
+
+def _again(delivery: Delivery, body: Raw, row: Raw) -> Ref | None:
+    """What to ask for to get this row once more; lists below an opportunity are asked for by that."""
+    below = [kind for kind, child in CHILDREN.items() if child.path == delivery.stream]
+    if below:
+        owner = body["opportunity"].maybe(Raw.id) or row["opportunityId"].id()
+        return Ref(delivery.account, below[0], owner)
+    listed = delivery.stream in ("opportunities", "opportunities_deleted")
+    return Ref(delivery.account, "candidate", row["id"].id()) if listed else None
 
 
 def _millis(moment: datetime) -> str:

@@ -53,8 +53,9 @@ DECLARATION = Declaration(
     platform="lever",
     base_url="https://api.lever.co/v1",
     auth=BasicKey(),
-    # a bucket of 10 a second for each key; bursts to 20 are "not guaranteed", so a full bucket of ours is smaller
-    limits=Limits(calls=9, per=timedelta(seconds=1), in_flight=3, burst=9),
+    # a bucket of 10 a second for each key; bursts to 20 are "not guaranteed", so a full bucket of ours is smaller: never more
+    # than 19 in a second. Three at a time use the ten a second while an answer takes up to 0.3 s.
+    limits=Limits(calls=10, per=timedelta(seconds=1), in_flight=3, burst=9),
     secrets={
         "api_key": "The API key (Settings > Integrations and API > API Credentials). Give Keepwarm a key of its own.",
         "webhook": "A list of signing tokens, one for each webhook; any of them may have signed a delivery.",
@@ -105,7 +106,7 @@ DECLARATION = Declaration(
         Verb.ADD_SOURCE: _WRITES,
         Verb.REMOVE_SOURCE: _WRITES,
     },
-    door=Door(status=200, events=EVENTS),
+    door=Door(status=200, events=EVENTS, where="Settings › Integrations and API › Webhooks, one for each event"),
     facts=frozenset(
         {
             "region",

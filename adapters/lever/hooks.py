@@ -79,11 +79,12 @@ def read(delivery: Delivery) -> Reading:
         return Reading(note=f"event {event if _EVENT.fullmatch(event) else 'with an odd name'} is not used")
     data = body["data"]
     if not data.entries():
-        return Reading(note=f"test delivery of {event}")
+        return Reading(event=event, note=f"test delivery of {event}")
     told = list(known(delivery.account, data, event))
     return Reading(
         records=tuple(item for item in told if not isinstance(item, Hint)),
         hints=tuple(item for item in told if isinstance(item, Hint)),
+        event=event,
     )
 
 

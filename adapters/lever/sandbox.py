@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from adapters.lever.sandbox_acts import Acts
+from adapters.lever.sandbox_people import People
 from adapters.lever.sandbox_reads import Reads
 from adapters.lever.sandbox_rows import SERVICE_USER
 from adapters.lever.sandbox_seed import load, seed
@@ -33,7 +34,7 @@ RETRIES = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 360))
 
 
 class LeverSandbox:
-    """Doubts that the documents leave open are attributes of `reads`, `writes` and `acts`."""
+    """Doubts that the documents leave open are attributes of `reads`, `writes`, `people` and `acts`."""
 
     secrets: Mapping[str, str]
     options: Mapping[str, Any]
@@ -62,10 +63,12 @@ class LeverSandbox:
         self.acts = Acts(self.store, self.harness)
         self.reads = Reads(self.store, self.harness)
         self.writes = Writes(self.store, self.harness, self.acts)
+        self.people = People(self.store, self.harness, self.acts)
         #: First parts of paths that the key has no permission for.
         self.denied: set[str] = set()
         self._tokens, self._filled = 20.0, time.time()
-        handlers = [*self.reads.routes(), *self.writes.routes()]
+        # before the reads, which take any list below an opportunity
+        handlers = [*self.people.routes(), *self.reads.routes(), *self.writes.routes()]
         self.app: Starlette = self.harness.application(
             Route(prefix + path, self._guarded(handler), methods=[method])
             for prefix in ("/v1", "")

@@ -22,10 +22,12 @@ from adapters.lever.sandbox_rows import (
     scorecard,
 )
 from adapters.lever.sandbox_store import Row, Store, fresh_id
-from connector.sandbox import Harness
+from connector.sandbox import Harness, Hook
 
 Asked = Mapping[str, Any]
 Told = Mapping[str, Any]
+#: Events that a webhook may want of opportunities of some origins only.
+BY_ORIGIN = ("applicationCreated", "candidateArchiveChange", "candidateHired", "candidateStageChange")
 
 
 @dataclass(slots=True)
@@ -271,8 +273,14 @@ class Acts:
     def changed(self, contact: str) -> None:
         self.tell("contactUpdated", {"contactId": contact, "accountId": fresh_id("account"), "updatedAt": self.now})
 
-    def tell(self, event: str, data: Row) -> None:
+    def tell(self, event: str, data: Row, *, only: Hook | None = None) -> None:
         """The signature stands in the body and covers token and time only. A hook without a token is unsigned."""
+        origin = (self.store.rows.get(data.get("opportunityId", "")) or {}).get("origin")
+
+        def wanted(hook: Hook) -> bool:
+            origins = hook.more.get("origins") if event in BY_ORIGIN else None
+            return hook is only if only else origins is None or origin is None or origin in origins
+
         id, token, at = fresh_id(), secrets.token_hex(24), self.now
         # what happened is told as it was then, however late a repeat comes
         told = json.loads(json.dumps(data))
@@ -286,4 +294,4 @@ class Acts:
             headers = {"Content-Type": "application/json", "User-Agent": "Lever-Webhooks"}
             return headers, json.dumps(body).encode()
 
-        self.harness.send(event, sign)
+        self.harness.send(event, sign, to=wanted)

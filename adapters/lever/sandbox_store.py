@@ -50,6 +50,8 @@ class Store:
     contacts: dict[str, set[str]] = field(default_factory=dict)
     #: Opportunities whose tags also show their posting's words, as long as they are not archived.
     deriving: set[str] = field(default_factory=set)
+    #: Panels that came through the API.
+    external: set[str] = field(default_factory=set)
     #: Builds a child list that was seeded but not looked at yet.
     unmade: dict[str, Callable[[], Mapping[str, list[Row]]]] = field(default_factory=dict)
     children: dict[str, dict[str, list[Row]]] = field(default_factory=dict)

@@ -12,12 +12,12 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapters.lever.sandbox_acts import Acts
+from adapters.lever.sandbox_acts import BY_ORIGIN, Acts
 from adapters.lever.sandbox_store import Row, Store, fresh_id
 from connector.sandbox import Harness, Hook
 
 _MENTION = re.compile(r"@(\w+)")
-_ORIGINS = ["applied", "sourced", "referred", "university", "internal", "agency"]
+ORIGINS = ["applied", "sourced", "referred", "university", "internal", "agency"]
 
 
 def answer(body: Any, status: int = 200) -> Response:
@@ -44,6 +44,7 @@ class Writes:
     #: Doubt: what the API does with new tags while the account locks their creation: open, ignored, refused.
     tag_creation: str = "open"
     webhooks: dict[str, Row] = field(default_factory=dict)
+    _hooks: dict[str, Hook] = field(default_factory=dict)
 
     def routes(self) -> list[tuple[str, str, Callable[[Request], Awaitable[Response]]]]:
         return [
@@ -155,34 +156,55 @@ class Writes:
         return answer({"data": list(self.webhooks.values())})
 
     async def add_webhook(self, request: Request) -> Response:
-        """The signing token is told once, in this answer. Conditions on the origin are kept but not applied."""
+        """The signing token is told once, in this answer."""
         asked = await request.json()
         token, id, now = secrets.token_hex(24), fresh_id(), self.acts.now
-        conditions = (asked.get("configuration") or {}).get("conditions") or {"origins": _ORIGINS}
-        made = {"id": id, "event": asked["event"], "url": asked["url"], "configuration": {"conditions": conditions}}
-        self.webhooks[id] = made | {"createdAt": now, "updatedAt": now}
-        self.harness.hooks.append(Hook(asked["url"], token, (asked["event"],)))
+        configuration = asked.get("configuration") or {}
+        origins = _origins(asked["event"], configuration)
+        made = {"id": id, "event": asked["event"], "url": asked["url"]}
+        self.webhooks[id] = made | {
+            "configuration": {"conditions": {"origins": origins}},
+            "createdAt": now,
+            "updatedAt": now,
+        }
+        self._hooks[id] = Hook(asked["url"], token, (asked["event"],), {"origins": origins})
+        self.harness.hooks.append(self._hooks[id])
         self.harness.effect("add_webhook", id, event=asked["event"])
-        shown = self.webhooks[id] | {"configuration": {"conditions": conditions, "signatureToken": token}}
+        if configuration.get("verifyConnection") is True:
+            self.acts.tell(asked["event"], {}, only=self._hooks[id])
+        shown = self.webhooks[id] | {"configuration": {"conditions": {"origins": origins}, "signatureToken": token}}
         return answer({"data": shown}, 201)
 
     async def change_webhook(self, request: Request) -> Response:
         held, asked = self.webhooks.get(request.path_params["hook"]), await request.json()
         if held is None:
             return problem(404, "ResourceNotFound", "Webhook was not found.")
-        for hook in self.harness.hooks:
-            if hook.url == held["url"] and hook.events == (held["event"],):
-                hook.url = asked.get("url", hook.url)
-        held |= {"url": asked.get("url", held["url"]), "updatedAt": self.acts.now}
+        hook = self._hooks[held["id"]]
+        hook.url = asked.get("url", hook.url)
+        if configuration := asked.get("configuration"):
+            hook.more["origins"] = _origins(held["event"], configuration)
+        conditions = {"conditions": {"origins": hook.more["origins"]}}
+        held |= {"url": hook.url, "configuration": conditions, "updatedAt": self.acts.now}
         return answer({"data": held})
 
     async def remove_webhook(self, request: Request) -> Response:
         held = self.webhooks.pop(request.path_params["hook"], None)
         if held is None:
             return problem(404, "ResourceNotFound", "Webhook was not found.")
-        hooks = self.harness.hooks
-        hooks[:] = [hook for hook in hooks if (hook.url, hook.events) != (held["url"], (held["event"],))]
+        ended = self._hooks.pop(held["id"])
+        self.harness.hooks[:] = [hook for hook in self.harness.hooks if hook is not ended]
         return Response(status_code=204)
+
+
+def _origins(event: str, configuration: Row) -> list[str]:
+    """Those of which a webhook tells; all six unless said. Only four events may have conditions."""
+    conditions = configuration.get("conditions")
+    if not conditions:
+        return ORIGINS
+    wanted = conditions.get("origins")
+    if event not in BY_ORIGIN or not isinstance(wanted, list) or not set(wanted) <= set(ORIGINS):
+        raise Refusal(problem(400, "BadRequestError", "configuration.conditions is not valid."))
+    return wanted
 
 
 async def _words(request: Request, name: str) -> list[str]:

@@ -9,7 +9,7 @@ from typing import ClassVar
 from adapters.mailchimp import webhooks
 from adapters.mailchimp.answers import SignupsThrottled, crowded
 from adapters.mailchimp.campaigns import schedule_campaign
-from adapters.mailchimp.checking import check
+from adapters.mailchimp.checking import check, check_message
 from adapters.mailchimp.mapping import page
 from adapters.mailchimp.messages import send_event, start_journey
 from adapters.mailchimp.pulling import Puller
@@ -61,7 +61,13 @@ DECLARATION = Declaration(
     fetches={"member": 20, "campaign": 20},
     verbs=dict.fromkeys(VERBS, 20) | {Verb.SCHEDULE_CAMPAIGN: 1},
     scopes=dict.fromkeys(VERBS, ROLE),
-    door=Door(status=200, events=tuple(webhooks.TYPES)),
+    door=Door(
+        status=200,
+        events=tuple(webhooks.TYPES),
+        where="Audience › Manage audience › Settings › Webhooks › Create New Webhook, with every event ticked, and the "
+        "sources user and admin",
+        tail="/<what follows path: in the webhook secret>",
+    ),
     facts=frozenset({"unsubscribed", "consent.email", "time_zone", "tags", "accounts"}),
     blind=(
         "Whether a journey's message was sent is not told; a start whose answer was lost is never repeated.",
@@ -118,7 +124,10 @@ class Mailchimp:
                     halt = error
 
     def check(self) -> Health:
-        return check(self._client, self._settings)
+        return check(self._client, self._settings, self._account)
+
+    def check_message(self, by: str, options: Mapping[str, str]) -> tuple[str, ...]:
+        return check_message(self._client, self._settings, by, dict(options))
 
 
 def _do(turn: Turn, action: Action) -> Receipt:

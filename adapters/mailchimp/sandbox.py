@@ -16,10 +16,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from adapters.mailchimp import sandbox_batches as on_batches
+from adapters.mailchimp import sandbox_bulk as on_bulk
+from adapters.mailchimp import sandbox_interests as on_interests
 from adapters.mailchimp import sandbox_lists as on_lists
 from adapters.mailchimp import sandbox_mailing as on_mailing
 from adapters.mailchimp import sandbox_members as on_members
 from adapters.mailchimp import sandbox_reports as on_reports
+from adapters.mailchimp import sandbox_segments as on_segments
+from adapters.mailchimp import sandbox_story as on_story
 from adapters.mailchimp.sandbox_audience import Audience
 from adapters.mailchimp.sandbox_campaign import Journey, Mailing
 from adapters.mailchimp.sandbox_hooks import RETRIES, Hooks, profile
@@ -47,9 +52,6 @@ TABLE: tuple[tuple[str, tuple[str, ...], Handler], ...] = (
     (_M + "/events", ("GET", "POST"), on_members.events),
     ("/lists/{list_id}/abuse-reports", ("GET",), on_lists.abuse_reports),
     ("/lists/{list_id}/tag-search", ("GET",), on_lists.tag_search),
-    ("/lists/{list_id}/segments", ("GET", "POST"), on_lists.segments),
-    ("/lists/{list_id}/segments/{segment_id}", ("GET", "POST", "DELETE"), on_lists.segment),
-    ("/lists/{list_id}/segments/{segment_id}/members", ("GET", "POST"), on_lists.segment_members),
     ("/lists/{list_id}/merge-fields", ("GET", "POST"), on_lists.merge_fields),
     ("/lists/{list_id}/merge-fields/{merge_id}", ("GET", "PATCH", "DELETE"), on_lists.merge_field),
     ("/search-members", ("GET",), on_members.search),
@@ -70,6 +72,12 @@ TABLE: tuple[tuple[str, tuple[str, ...], Handler], ...] = (
         on_reports.trigger,
     ),
     ("/templates", ("GET",), on_reports.templates),
+    ("/templates/{template_id}", ("GET",), on_reports.template),
+    *on_segments.TABLE,
+    *on_bulk.TABLE,
+    *on_interests.TABLE,
+    *on_story.TABLE,
+    *on_batches.TABLE,
 )
 
 
@@ -104,6 +112,7 @@ class MailchimpSandbox:
         self.templates = {77: "<p>News for you</p><p>*|UNSUB|*</p>"}
         #: Who was sent what, by campaign, journey or event.
         self.mailed: list[dict[str, Any]] = []
+        self.batches = on_batches.Batches()
         self._due: list[tuple[int, int, Callable[[], None]]] = []
         self._turn = 0
         self._open = 0
@@ -189,20 +198,23 @@ class MailchimpSandbox:
         ]
         every = ["GET", "POST", "PUT", "PATCH", "DELETE"]
         root = Route("/3.0", self._guarded(_root), methods=["GET"])
-        return [*made, root, Route("/{rest:path}", self._guarded(_nowhere), methods=every)]
+        packed = Route("/results/{token}-response.tar.gz", partial(on_batches.results, self), methods=["GET"])
+        return [*made, root, packed, Route("/{rest:path}", self._guarded(_nowhere), methods=every)]
 
     def _guarded(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         return partial(self._answer, handler)
 
     async def _answer(self, handler: Handler, request: Request) -> Response:
-        if self.limited and self._open >= CONNECTIONS:
+        inside = request.scope.get("inside", False)
+        if self.limited and not inside and self._open >= CONNECTIONS:
             return Response("", 429)  # from the network in front: no JSON
         self._open += 1
         try:
-            if self.latency:
+            if self.latency and not inside:
                 await asyncio.sleep(self.latency)
             self._admit(request)
             self.tick()
+            await self.batches.work(self)
             return await handler(self, request)
         except HaltError as halt:
             return halt.answer()

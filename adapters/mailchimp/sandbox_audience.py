@@ -43,6 +43,12 @@ class Audience:
         self.forgotten: set[str] = set()
         self.tags: dict[int, Tag] = {}
         self._tag_names: dict[str, int] = {}
+        #: Saved segments by id; tags and they share their numbers.
+        self.saved: dict[int, Any] = {}
+        #: Category id → {title, type, interests: id → {name, …}}
+        self.interests: dict[str, dict[str, Any]] = {}
+        #: Texts of the marketing permissions; any: the audience asks for them.
+        self.permissions: tuple[str, ...] = ()
         self.merge_fields: list[dict[str, Any]] = []
         self.complaints: list[dict[str, Any]] = []
         self._number = 0
@@ -115,7 +121,7 @@ class Audience:
             "unsubscribe_reason": member.unsubscribe_reason,
             "consents_to_one_to_one_messaging": True,
             "merge_fields": member.merge_fields,
-            "interests": {},
+            "interests": {key: member.interests.get(key, False) for key in self.interest_ids()},
             "stats": {"avg_open_rate": 0, "avg_click_rate": 0},
             "ip_signup": member.ip_signup,
             "timestamp_signup": iso(member.timestamp_signup),
@@ -135,7 +141,8 @@ class Audience:
                 "timezone": member.time_zone,
                 "region": "",
             },
-            "marketing_permissions": [],
+            "marketing_permissions": self.permitted(member),
+            **({"last_note": _noted(member.notes[-1])} if member.notes else {}),
             "source": member.source,
             "tags_count": len(member.tags),
             "tags": [{"id": tag, "name": self.tags[tag].name} for tag in list(member.tags)[:50]],
@@ -144,6 +151,16 @@ class Audience:
         }
         return dated(row, self.absent_times)
 
+    def interest_ids(self) -> list[str]:
+        return [key for category in self.interests.values() for key in category["interests"]]
+
+    def permitted(self, member: Subscriber) -> list[dict[str, Any]]:
+        ids = [hashed(f"{self.id} {text}")[:10] for text in self.permissions]
+        return [
+            {"marketing_permission_id": key, "text": text, "enabled": key in member.permitted}
+            for key, text in zip(ids, self.permissions, strict=True)
+        ]
+
     # -- tags
 
     def tag(self, name: str, *, create: bool = False) -> Tag | None:
@@ -151,10 +168,21 @@ class Audience:
         if folded not in self._tag_names:
             if not create:
                 return None
-            made = Tag(max(self.tags, default=8999) + 1, name, self.now())
+            made = Tag(self.next_segment(), name, self.now())
             self.tags[made.id] = made
             self._tag_names[folded] = made.id
         return self.tags[self._tag_names[folded]]
+
+    def next_segment(self) -> int:
+        return max((*self.tags, *self.saved), default=8999) + 1
+
+    def has_segment(self, key: int) -> bool:
+        return key in self.tags or key in self.saved
+
+    def rename_tag(self, tag: Tag, name: str) -> None:
+        self._tag_names = {held: key for held, key in self._tag_names.items() if key != tag.id}
+        self._tag_names[name.casefold() if self.tag_case == "same" else name] = tag.id
+        tag.name = name
 
     def set_tag(self, member: Subscriber, name: str, *, active: bool) -> bool:
         """Did it change anything."""
@@ -233,6 +261,10 @@ class Audience:
         changed = merged != member.merge_fields
         member.merge_fields = merged
         return changed
+
+
+def _noted(note: dict[str, Any]) -> dict[str, Any]:
+    return {name: note[name] for name in ("note_id", "created_at", "created_by", "note")}
 
 
 def _kept(value: object) -> object:

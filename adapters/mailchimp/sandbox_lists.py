@@ -1,4 +1,4 @@
-"""The sandbox's audiences themselves: settings, tag search, segments, merge fields, complaints."""
+"""The sandbox's audiences themselves: settings, tag search, merge fields, complaints."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from adapters.mailchimp.sandbox_audience import Audience, Tag
+from adapters.mailchimp.sandbox_audience import Audience
 from adapters.mailchimp.sandbox_members import Desk, audience_of
-from adapters.mailchimp.sandbox_shapes import HaltError, answer, invalid, missing, paging, text, told
+from adapters.mailchimp.sandbox_shapes import answer, invalid, missing, paging, text, told
 
 MERGE_TYPES = (
     *("text", "number", "address", "phone", "date", "url", "imageurl", "radio", "dropdown", "birthday", "zip"),
@@ -27,7 +27,7 @@ def show(audience: Audience) -> dict[str, Any]:
         "name": audience.name,
         "double_optin": audience.double_optin,
         "has_welcome": False,
-        "marketing_permissions": False,
+        "marketing_permissions": bool(audience.permissions),
         "email_type_option": False,
         "visibility": "prv",
         "stats": {
@@ -65,88 +65,6 @@ async def tag_search(desk: Desk, request: Request) -> Response:
     start = request.query_params.get("name", "").casefold()
     rows = [{"id": tag.id, "name": tag.name} for tag in audience.tags.values() if tag.name.casefold().startswith(start)]
     return answer(request, {"tags": rows, "total_items": len(rows), "_links": []})
-
-
-# -- segments: only the static ones, which are the tags
-
-
-def _segment(audience: Audience, request: Request) -> Tag:
-    key = request.path_params["segment_id"]
-    if not key.isdecimal() or int(key) not in audience.tags:
-        raise missing()
-    return audience.tags[int(key)]
-
-
-async def segments(desk: Desk, request: Request) -> Response:
-    audience = audience_of(desk, request)
-    if request.method == "GET":
-        count, offset = paging(request)
-        rows = [audience.show_segment(tag) for tag in audience.tags.values()]
-        body = {
-            "segments": rows[offset : offset + count],
-            "list_id": audience.id,
-            "total_items": len(rows),
-            "_links": [],
-        }
-        return answer(request, body)
-    asked = await told(request)
-    name = text(asked, "name", required=True)
-    if not isinstance(asked.get("static_segment"), list):
-        raise invalid("Only static segments are imitated here.", field="static_segment")
-    if audience.tag(name) is not None:
-        raise HaltError(400, "Segment name already exists.")
-    made = audience.tag(name, create=True)
-    if made is None:
-        raise missing()
-    emails: list[Any] = asked["static_segment"]
-    for email in emails:
-        if found := audience.find(str(email)):
-            audience.set_tag(found, name, active=True)
-    return JSONResponse(audience.show_segment(made))
-
-
-async def segment(desk: Desk, request: Request) -> Response:
-    audience = audience_of(desk, request)
-    tag = _segment(audience, request)
-    if request.method == "GET":
-        return answer(request, audience.show_segment(tag))
-    if request.method == "DELETE":
-        audience.drop_tag(tag)
-        desk.harness.effect("delete_tag", tag.name)
-        return Response(status_code=204)
-    body = await told(request)
-    done: dict[str, list[dict[str, Any]]] = {"members_added": [], "members_removed": []}
-    for asked, told_, active in (
-        ("members_to_add", "members_added", True),
-        ("members_to_remove", "members_removed", False),
-    ):
-        emails = body.get(asked) or []
-        if len(emails) > 500:
-            raise invalid("At most 500 members at once.", field=asked)
-        for email in emails:
-            found = audience.find(str(email))
-            if found is not None and audience.set_tag(found, tag.name, active=active):
-                desk.harness.effect("add_tag" if active else "remove_tag", found.email, tag=tag.name)
-                done[told_].append(audience.show(found))
-    totals = {"total_added": len(done["members_added"]), "total_removed": len(done["members_removed"])}
-    return JSONResponse({**done, **totals, "errors": [], "error_count": 0})
-
-
-async def segment_members(desk: Desk, request: Request) -> Response:
-    audience = audience_of(desk, request)
-    if request.method == "POST":
-        tag = _segment(audience, request)
-        found = audience.find(text(await told(request), "email_address", required=True))
-        if found is None:
-            raise missing()
-        if audience.set_tag(found, tag.name, active=True):
-            desk.harness.effect("add_tag", found.email, tag=tag.name)
-        return JSONResponse(audience.show(found))
-    count, offset = paging(request)
-    rows = [audience.members[key] for key in sorted(_segment(audience, request).members)]
-    rows = [one for one in rows if one.status == "subscribed"]
-    shown = [audience.show(one) for one in rows[offset : offset + count]]
-    return answer(request, {"members": shown, "total_items": len(rows), "_links": []})
 
 
 # -- merge fields

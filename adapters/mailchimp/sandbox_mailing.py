@@ -14,6 +14,7 @@ from adapters.mailchimp.sandbox_audience import Audience
 from adapters.mailchimp.sandbox_campaign import Journey, Mailing
 from adapters.mailchimp.sandbox_members import Desk
 from adapters.mailchimp.sandbox_order import Subscriber
+from adapters.mailchimp.sandbox_segments import counted, members_of
 from adapters.mailchimp.sandbox_shapes import (
     HaltError,
     answer,
@@ -57,8 +58,7 @@ def _recipients(desk: Post, mailing: Mailing) -> list[Subscriber]:
     audience = desk.lists[mailing.list_id]
     if mailing.segment is None:
         return _mailable(audience.members.values())
-    tag = audience.tags.get(mailing.segment)
-    return _mailable(audience.members[key] for key in sorted(tag.members)) if tag else []
+    return _mailable(members_of(desk, audience, mailing.segment) or ())
 
 
 def _counted(desk: Post, mailing: Mailing) -> int:
@@ -69,8 +69,7 @@ def _counted(desk: Post, mailing: Mailing) -> int:
     if mailing.segment is None:
         start, end = audience.orders["subscribed"].between(None, None)
         return end - start
-    tag = audience.tags.get(mailing.segment)
-    return audience.count(tag) if tag else 0
+    return counted(desk, audience, mailing.segment)
 
 
 def show(desk: Post, mailing: Mailing) -> dict[str, Any]:
@@ -132,7 +131,9 @@ async def _create(desk: Post, request: Request) -> Response:
     if list_id and list_id not in desk.lists:
         raise invalid("The resource submitted could not be validated.", field="recipients.list_id")
     segment = (recipients.get("segment_opts") or {}).get("saved_segment_id")
-    if segment is not None and (type(segment) is not int or segment not in desk.lists[list_id].tags):
+    if segment is not None and (
+        type(segment) is not int or list_id not in desk.lists or not desk.lists[list_id].has_segment(segment)
+    ):
         raise invalid("The resource submitted could not be validated.", field="recipients.segment_opts")
     number = len(desk.campaigns) + 1
     mailing = Mailing(

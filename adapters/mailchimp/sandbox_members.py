@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from adapters.mailchimp.sandbox_audience import STATUSES, Audience
+from adapters.mailchimp.sandbox_choices import choose, interested
 from adapters.mailchimp.sandbox_hooks import Hooks, profile
 from adapters.mailchimp.sandbox_order import Subscriber
 from adapters.mailchimp.sandbox_shapes import (
@@ -71,7 +72,7 @@ async def members(desk: Desk, request: Request) -> Response:
     since = moment(request, "unsubscribed_since")
     if since is not None and status != "unsubscribed":
         raise invalid("unsubscribed_since needs status=unsubscribed", field="unsubscribed_since")
-    narrowed = _narrowed(request)
+    narrowed = _narrowed(audience, request)
     if since is not None or narrowed is not None:
         rows = [one for one in order.cut(start, end) if (one.unsubscribed_at or 0) >= (since or 0)]
         rows = [one for one in rows if narrowed is None or narrowed(one)]
@@ -86,17 +87,14 @@ async def members(desk: Desk, request: Request) -> Response:
     return answer(request, {"members": shown, "list_id": audience.id, "total_items": total, "_links": []})
 
 
-def _narrowed(request: Request) -> Callable[[Subscriber], bool] | None:
-    """Filters that nobody here fits (there are no VIPs, text-only members or interests), and the short id."""
+def _narrowed(audience: Audience, request: Request) -> Callable[[Subscriber], bool] | None:
+    """Filters by interests and by the short id; and those that nobody here fits (no VIPs, no text-only members)."""
     asked = request.query_params
-    short = asked.get("unique_email_id")
-    nobody = (
-        asked.get("vip_only", "").lower() in ("true", "1")
-        or asked.get("email_type") not in (None, "html")
-        or any(asked.get(name) for name in ("interest_category_id", "interest_ids"))
-    )
-    if nobody:
+    if asked.get("vip_only", "").lower() in ("true", "1") or asked.get("email_type") not in (None, "html"):
         return lambda one: False
+    if asked.get("interest_category_id") or asked.get("interest_ids"):
+        return lambda one: interested(audience, asked, one)
+    short = asked.get("unique_email_id")
     return None if short is None else lambda one: one.id[:10] == short
 
 
@@ -109,7 +107,7 @@ async def _create(desk: Desk, request: Request, audience: Audience) -> Response:
         raise HaltError(400, detail, title="Member Exists")
     if "status" not in body:
         raise invalid("The resource submitted could not be validated.", field="status")
-    return _enter(desk, request, audience, email, body)
+    return enter(desk, request, audience, email, body)
 
 
 async def member(desk: Desk, request: Request) -> Response:
@@ -123,12 +121,12 @@ async def member(desk: Desk, request: Request) -> Response:
         return Response(status_code=204)
     body = await told(request)
     if request.method == "PATCH":
-        return _alter(desk, request, audience, member_of(audience, request), body)
+        return alter(desk, request, audience, member_of(audience, request), body)
     email = text(body, "email_address", required=True)
     known = audience.find(request.path_params["hash"])
     if known is None or known.status == "archived":
-        return _enter(desk, request, audience, email, body)
-    return _alter(desk, request, audience, known, body)
+        return enter(desk, request, audience, email, body)
+    return alter(desk, request, audience, known, body)
 
 
 def _status(body: dict[str, Any], *names: str) -> str:
@@ -141,7 +139,7 @@ def _status(body: dict[str, Any], *names: str) -> str:
     return ""
 
 
-def _enter(desk: Desk, request: Request, audience: Audience, email: str, body: dict[str, Any]) -> Response:
+def enter(desk: Desk, request: Request, audience: Audience, email: str, body: dict[str, Any]) -> Response:
     """Somebody new, or somebody archived who comes back."""
     status = _status(body, "status", "status_if_new")
     if not status:
@@ -157,9 +155,10 @@ def _enter(desk: Desk, request: Request, audience: Audience, email: str, body: d
     if known is None:
         entered.merge_fields = {row["tag"]: "" for row in audience.merge_fields}
     audience.merge(entered, body.get("merge_fields"), lenient=_lenient(request))
+    choose(audience, entered, body)
     if known is None:
         made = audience.add(email, status, source="API - Generic")
-        made.merge_fields = entered.merge_fields
+        made.merge_fields, made.interests, made.permitted = entered.merge_fields, entered.interests, entered.permitted
         entered = made
     else:
         audience.change(entered, status)
@@ -180,13 +179,14 @@ def _hash(email: str) -> str:
     return Subscriber(email, "", 0, 0, "").id
 
 
-def _alter(desk: Desk, request: Request, audience: Audience, now: Subscriber, body: dict[str, Any]) -> Response:
+def alter(desk: Desk, request: Request, audience: Audience, now: Subscriber, body: dict[str, Any]) -> Response:
     """`status_if_new` and `tags` say nothing about somebody who is there."""
     status = _status(body, "status")
     _status(body, "status_if_new")
     if now.compliance and status in ("subscribed",):
         raise _compliance(now.email)
     changed = audience.merge(now, body.get("merge_fields"), lenient=_lenient(request))
+    changed |= choose(audience, now, body)
     moved = bool(status) and status != now.status
     if changed or moved:
         audience.change(now, status or None)

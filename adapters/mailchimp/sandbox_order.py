@@ -34,6 +34,11 @@ class Subscriber:
     #: They themselves said no, complained or bounced: no API call may subscribe them.
     compliance: bool = False
     time_zone: str = ""
+    #: Interest id → is it ticked.
+    interests: dict[str, bool] = field(default_factory=dict)
+    notes: list[dict[str, Any]] = field(default_factory=list)
+    #: Ids of marketing permissions that are ticked.
+    permitted: set[str] = field(default_factory=set)
 
     @property
     def id(self) -> str:

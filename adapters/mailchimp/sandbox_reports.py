@@ -122,10 +122,18 @@ async def trigger(desk: Post, request: Request) -> Response:
     return Response(status_code=204)
 
 
+def _template(key: int) -> dict[str, Any]:
+    return {"id": key, "type": "user", "name": f"Template {key}", "active": True, "content_type": "html"}
+
+
 async def templates(desk: Post, request: Request) -> Response:
     count, offset = paging(request)
-    rows = [
-        {"id": key, "type": "user", "name": f"Template {key}", "active": True, "content_type": "html"}
-        for key in desk.templates
-    ]
+    rows = [_template(key) for key in desk.templates]
     return answer(request, {"templates": rows[offset : offset + count], "total_items": len(rows), "_links": []})
+
+
+async def template(desk: Post, request: Request) -> Response:
+    key = request.path_params["template_id"]
+    if not key.isdecimal() or int(key) not in desk.templates:
+        raise missing()
+    return answer(request, _template(int(key)) | {"_links": []})

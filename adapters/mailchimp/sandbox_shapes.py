@@ -128,6 +128,16 @@ def iso(seconds: int | None) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat() if seconds is not None else ""
 
 
+#: What a member's own address shows and answers about many members leave out (3.0.55).
+_OWN = ("contact_id", "full_name", "web_id", "unsubscribe_reason", "consents_to_one_to_one_messaging",
+        "marketing_permissions", "source")  # fmt: skip
+
+
+def lean(row: Mapping[str, Any], *also: str) -> dict[str, Any]:
+    """A member as one of many."""
+    return {name: value for name, value in row.items() if name not in _OWN and name not in also}
+
+
 def dated(row: dict[str, Any], absent: str) -> dict[str, Any]:
     """`absent`: "left out", as the reference's types want it, or "empty", as texts without anything in them."""
     if absent == "empty":

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl
@@ -112,7 +113,8 @@ def read(delivery: Delivery, settings: Settings) -> Reading:
     audience = data["list_id"].maybe(Raw.id)
     if audience is not None and settings.audience and audience != settings.audience:
         return Reading(note="another audience")
-    return reader(Told(delivery.account, settings.payload_only), data, raw["fired_at"].maybe(_moment))
+    reading = reader(Told(delivery.account, settings.payload_only), data, raw["fired_at"].maybe(_moment))
+    return replace(reading, event=kind)
 
 
 class Told:

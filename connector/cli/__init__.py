@@ -12,8 +12,16 @@ from pathlib import Path
 import click
 
 from connector import __version__
+from connector.cli.backtest import COMMANDS as BACKTESTING
+from connector.cli.check import COMMANDS as CHECKING
 from connector.cli.demo import COMMANDS as SHOWING
+from connector.cli.doctor import COMMANDS as EXAMINING
+from connector.cli.explain import COMMANDS as EXPLAINING
+from connector.cli.ledger import COMMANDS as OWNING
 from connector.cli.look import COMMANDS as LOOKING
+from connector.cli.plans import COMMANDS as PLANNING
+from connector.cli.proving import COMMANDS as PROVING
+from connector.cli.quality import COMMANDS as COUNTING
 from connector.cli.words import WRONG, Where, configure_log, say
 from connector.cli.work import COMMANDS as WORKING
 from connector.errors import ConfigError, KeepwarmError
@@ -53,16 +61,27 @@ def keepwarm(context: click.Context, settings: Path, database: Path | None) -> N
     context.obj = Where(settings, database)
 
 
-for command in (*SHOWING, *WORKING, *LOOKING):
+for command in (
+    *SHOWING,
+    *WORKING,
+    *CHECKING,
+    *PLANNING,
+    *OWNING,
+    *LOOKING,
+    *EXPLAINING,
+    *EXAMINING,
+    *COUNTING,
+    *PROVING,
+    *BACKTESTING,
+):
     keepwarm.add_command(command)
 
 
 def main() -> None:
     """Families of errors become words and an exit code; anything else is our bug and shows its whole trace."""
     try:
-        keepwarm.main(standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
+        # where a command raises Exit, click hands its code back instead
+        sys.exit(keepwarm.main(standalone_mode=False) or 0)
     except click.Abort:
         say("stopped", err=True)
         sys.exit(WRONG)

@@ -19,8 +19,10 @@ import msgspec
 from connector import accounts as accounts_
 from connector import decide, scheduler
 from connector import plan as plans
-from connector.cli import look, work
+from connector.cli import plans as planning
 from connector.cli.agree import Check, compare
+from connector.cli.explain import told as explained
+from connector.cli.progress import shown
 from connector.cli.sandboxes import Stage, base_url, instead, staged
 from connector.cli.words import WRONG, Where, counted, plural, say, table, when
 from connector.house import House, assemble, load_rules
@@ -105,7 +107,7 @@ def _story(house: House, stages: dict[str, Stage], clock: DemoClock, invented: W
     _title("backfill, while people go on working in the platforms")
     happening = threading.Thread(target=_life, args=(stages, invented), name="life")
     happening.start()
-    with work.shown("pulled", house.accounts) as watch:
+    with shown("pulled", house.accounts) as watch:
         scheduler.drain(house, full=True, watch=watch)
         happening.join()
         _take_in(house, stages)
@@ -123,9 +125,10 @@ def _story(house: House, stages: dict[str, Stage], clock: DemoClock, invented: W
     plan = plans.make(house.store, house.desk, now=clock())
     plans.save(plan, house.plans)
     with house.store.reading() as tx:
-        work.show(_short(plan), tx, house.settings)
+        planning.show(_short(plan), tx, house.settings)
     _title("apply")
-    say(f"  {counted(work.applied(house, plan.id))}")
+    run, done = planning.applied(house, plan.id)
+    say(f"  run {run}: {counted(done)}")
     _explain(house)
     _title("the clock runs to the first quarterly message")
     _run_clock(house, stages, clock)
@@ -175,7 +178,7 @@ def _explain(house: House) -> None:
         chosen = [it for it in tx.ledger.all_owned() if it.kind == "pool"] or tx.ledger.all_owned()
         if chosen:
             _title(f"keepwarm explain {chosen[0].person}")
-            look.told(tx, house.settings, house.rules, chosen[0].person, rule=None)
+            explained(tx, house.settings, house.rules, chosen[0].person, rule=None, now=house.clock())
 
 
 def _run_clock(house: House, stages: dict[str, Stage], clock: DemoClock) -> None:

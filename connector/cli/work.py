@@ -1,72 +1,32 @@
-"""Verbs that do something: sync, plan, apply, replay, serve."""
+"""Verbs that do something: sync, replay, serve."""
 
 from __future__ import annotations
 
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import click
 import structlog
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from connector import plan as plans
-from connector import scheduler
-from connector.accounts import Account
-from connector.cli.words import Where, as_json, counted, plural, say, table, when
-from connector.errands import Answer, Errand, Errands, ask
-from connector.errors import KeepwarmError
-from connector.house import House, check, desk_of, opened, real_clock
-from connector.plan import Plan
-from connector.scheduler import Watch
-from connector.settings import Settings
-from connector.store import Locked, ReadOnly, Tx
+from connector import inbox, scheduler
+from connector.cli.ledger import lifted, released
+from connector.cli.plans import allowed, decided
+from connector.cli.progress import shown
+from connector.cli.words import WRONG, Where, as_json, counted, plural, say
+from connector.errands import Answer, Errand, Errands, asked
+from connector.house import House, opened
+from connector.plan import PlanRefused
+from connector.reload import Reload
+from connector.store import Locked, ReadOnly
+from connector.store.schedule import Pause
+from connector.undo import undo
 from connector.web.app import application
 from connector.web.serving import serve as answer
 
 log = structlog.get_logger()
-
-
-@contextmanager
-def shown(title: str, accounts: Mapping[str, Account]) -> Iterator[Watch]:
-    """Progress: for each account its streams as a bar and its items as a count; elsewhere a log line a stream."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield _logged(title)
-        return
-    columns = (
-        TextColumn("  {task.description:36}"),
-        BarColumn(bar_width=30),
-        TextColumn("{task.completed:>2} of {task.total} lists {task.fields[items]:>8,} items"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console) as progress:
-        tasks: dict[str, TaskID] = {}
-        items: Counter[str] = Counter()
-
-        def watch(account: str, what: str, counts: Counter[str]) -> None:
-            if account not in tasks:
-                lists = len(accounts[account].declaration.streams) or None
-                tasks[account] = progress.add_task(account, total=lists, items=0)
-            items[account] += sum(counts[name] for name in ("items", "reread", "sent", "already"))
-            said = f"{account}: {what.replace('_', ' ')}"
-            progress.update(tasks[account], advance=counts["done"], description=said, items=items[account])
-
-        yield watch
-
-
-def _logged(title: str) -> Watch:
-    totals: Counter[str] = Counter()
-
-    def watch(account: str, what: str, counts: Counter[str]) -> None:
-        totals[f"{account}/{what}"] += counts["items"]
-        if counts["done"]:
-            log.info(title, account=account, stream=what, items=totals.pop(f"{account}/{what}"))
-
-    return watch
 
 
 @click.command()
@@ -77,7 +37,8 @@ def _logged(title: str) -> Watch:
 def sync(where: Where, account: str | None, full: bool, machine: bool) -> None:
     """Pull what changed, from one ACCOUNT or from all, and bring everyone up to date.
 
-    Killed anywhere, it goes on where it was. What applied rules ask for is pushed as well.
+    Killed anywhere, it goes on where it was. What applied rules ask for is pushed as well. Ends with 1 when something
+    of an account that was asked for is paused, because then not all of it was seen.
     """
     with opened(where.load(), os.environ, file=str(where.settings)) as house:
         if account is not None and account not in house.accounts:
@@ -90,7 +51,15 @@ def sync(where: Where, account: str | None, full: bool, machine: bool) -> None:
             pauses = tx.schedule.pauses()
     if machine:
         as_json({"people": people, "records": held, "parked": parked, "done": counts, "paused": pauses})
-        return
+    else:
+        _synced(held, people, counts, parked, pauses)
+    if any(account in (None, it.account) for it in pauses):
+        raise click.exceptions.Exit(WRONG)
+
+
+def _synced(
+    held: Mapping[str, Mapping[str, int]], people: int, counts: Counter[str], parked: int, pauses: Sequence[Pause]
+) -> None:
     for name, kinds in held.items():
         say(f"{name}: {counted(kinds)}")
     say(f"{plural(people, 'person', 'people')}; {counted(counts)}")
@@ -101,152 +70,12 @@ def sync(where: Where, account: str | None, full: bool, machine: bool) -> None:
 
 
 @click.command()
-@click.option("--json", "machine", is_flag=True, help="For a machine.")
-@click.pass_obj
-def plan(where: Where, machine: bool) -> None:
-    """Show what the rules would change, and write nothing. Ends with an id for `apply`."""
-    settings = where.load()
-    found, made = check(settings, os.environ, file=str(where.settings))
-    store = ReadOnly(settings.database)
-    try:
-        made_plan = plans.make(store, desk_of(settings, found, made), now=real_clock())
-        plans.save(made_plan, settings.database.parent / "plans")
-        if machine:
-            as_json(made_plan)
-            return
-        with store.reading() as tx:
-            show(made_plan, tx, settings)
-    finally:
-        store.close()
-
-
-def show(made: Plan, tx: Tx, settings: Settings) -> None:
-    say(
-        f"Plan {made.id} over {plural(made.people, 'person', 'people')}, good until {when(made.expires_at, settings.zone)}"
-    )
-    say()
-    table(
-        ("rule", "", "match", "unknown", "add", "remove", "keep", "theirs"),
-        [
-            (it.rule, "new" if it.new and it.mode == "live" else "" if it.mode == "live" else it.mode, it.yes, it.unknown,
-             it.add, it.remove, it.keep, it.adopt)
-            for it in made.rules
-        ],
-    )  # fmt: skip
-    for it in made.rules:
-        for why, count in it.held.items():
-            say(f"  {it.rule}: {count:,} held back: {why}")
-        if it.limit:
-            say(f"  {it.rule}: OVER ITS LIMIT ({it.limit}); `apply --approve {it.rule}` if that is right")
-    if made.opt_outs:
-        say(
-            f"\n  {plural(made.opt_outs, 'member')} objected elsewhere: to be unsubscribed in the audience, now and from then on"
-        )
-    for cadence in made.cadences:
-        if cadence.limit:
-            say(f"  {cadence.cadence}: {cadence.limit}: `apply --approve {cadence.cadence}`")
-    if made.cadences:
-        say()
-        table(
-            ("cadence", "", "match", "unknown", "in it", "joining", "held out", "due in 7 days"),
-            [
-                (it.cadence, "new" if it.new else "", it.matching, it.unknown, it.enrolled, it.joining, it.held_out,
-                 it.due_in_a_week)
-                for it in made.cadences
-            ],
-        )  # fmt: skip
-    for it in made.rules:
-        if it.samples:
-            say(f"\n{it.rule}: {it.why}" if it.why else f"\n{it.rule}:")
-            for sample in it.samples[:10]:
-                found = tx.mirror.profile(sample.person)
-                say(f"  {sample.kind:6} {sample.person:>6}  {found.name if found else '':22} {sample.line}")
-    say(f"\nNothing was written. To do it: keepwarm apply {made.id}")
-
-
-@click.command()
-@click.argument("plan_id", metavar="PLAN")
-@click.option("--approve", multiple=True, metavar="RULE", help="Let RULE go over its limit of change this once.")
-@click.option("--json", "machine", is_flag=True, help="For a machine.")
-@click.pass_obj
-def apply(where: Where, plan_id: str, approve: tuple[str, ...], machine: bool) -> None:
-    """Switch on the rules of a PLAN and make its changes. Refused when the plan is stale; safe to repeat.
-
-    While `serve` runs, it is `serve` that applies it and goes on pushing.
-    """
-    settings = where.load()
-    try:
-        with opened(settings, os.environ, file=str(where.settings)) as house:
-            counts = applied(house, plan_id, approve=approve)
-    except Locked:
-        say("`serve` has the database; asking it", err=True)
-        counts = _asked(settings, Errand(verb="apply", args={"plan": plan_id, "approve": list(approve)}))
-    if machine:
-        as_json(counts)
-    else:
-        say(f"applied {plan_id}: {counted(counts)}")
-
-
-def _asked(settings: Settings, errand: Errand) -> Counter[str]:
-    told = ask(settings.database, errand)
-    if told.refused:
-        raise plans.PlanRefused(told.refused)
-    if told.failed:
-        raise KeepwarmError(told.failed)
-    return Counter(told.counts)
-
-
-def applied(house: House, plan_id: str, *, approve: Sequence[str] = ()) -> Counter[str]:
-    """Apply, then push until the platforms have it all."""
-    with shown("applied", house.accounts) as watch, _counting("applying") as progress:
-        counts = decided(house, plan_id, approve=approve, progress=progress)
-        scheduler.drain(house, pull=False, watch=watch)
-    with house.store.reading() as tx:
-        outbox = tx.outbox.counts()
-    return counts + Counter({f"actions {state}": count for state, count in outbox.items()})
-
-
-def decided(
-    house: House,
-    plan_id: str,
-    *,
-    approve: Sequence[str],
-    progress: Callable[[int, int], None] = lambda done, total: None,
-) -> Counter[str]:
-    """Apply without pushing. A mark beside the plan says that it was begun, so that a killed one goes on."""
-    now = house.clock()
-    found = plans.load(plan_id, house.plans, now=now)
-    started = house.plans / f"{found.id}.started"
-    resumed = started.exists()
-    started.touch()
-    try:
-        return plans.apply(house.store, house.desk, found, now=now, approve=approve, resumed=resumed, progress=progress)
-    except plans.PlanRefused:
-        if not resumed:
-            started.unlink()
-        raise
-
-
-@contextmanager
-def _counting(title: str) -> Iterator[Callable[[int, int], None]]:
-    """`3,400 of 12,000 people`, on one line of a terminal; a log line at the end elsewhere."""
-    on_terminal = Console(stderr=True).is_terminal
-
-    def progress(done: int, total: int) -> None:
-        if on_terminal:
-            click.echo(f"\r  {title}: {done:,} of {total:,} people", nl=done == total, err=True)
-        elif done == total:
-            log.info(title, people=total)
-
-    yield progress
-
-
-@click.command()
 @click.argument("delivery", type=int, required=False)
 @click.option("--dead", is_flag=True, help="Try dead letters again instead of reading parked items again.")
 @click.pass_obj
 def replay(where: Where, delivery: int | None, dead: bool) -> None:
-    """Read parked deliveries again after a fix (one DELIVERY, or all of them); or, with --dead, retry dead letters."""
+    """Read parked deliveries again after a fix (one DELIVERY, or all of them), and ask the platform for their items
+    again where it gives them by id; or, with --dead, retry dead letters."""
     settings = where.load()
     verb = "retry" if dead else "replay"
     try:
@@ -255,24 +84,24 @@ def replay(where: Where, delivery: int | None, dead: bool) -> None:
             scheduler.drain(house, pull=False)
     except Locked:
         say("`serve` has the database; asking it", err=True)
-        counts = _asked(settings, Errand(verb=verb, args={"row": str(delivery or "")}))
+        counts = asked(settings.database, Errand(verb=verb, args={"row": str(delivery or "")}))
     store = ReadOnly(settings.database)
     with store.reading() as tx:
         left = len(tx.outbox.in_state("dead")) if dead else len({it.delivery for it in tx.inbox.parked()})
     store.close()
     what = ("dead letter", "dead letters") if dead else ("delivery", "deliveries")
-    say(f"{plural(counts['again'], *what)} tried again; {left} {'dead' if dead else 'parked'} now")
+    more = f", {plural(counts['asked'], 'item')} asked for again" if counts["asked"] else ""
+    say(f"{plural(counts['again'], *what)} tried again{more}; {left} {'dead' if dead else 'parked'} now")
 
 
 def _again(house: House, verb: str, row: int | None) -> Counter[str]:
     """Open parked deliveries, or dead letters, once more; all of them where no row is named."""
-    with house.store.reading() as tx:
-        parked = sorted({it.delivery for it in tx.inbox.parked()}) if row is None else [row]
-        letters = [it.row for it in tx.outbox.in_state("dead")] if row is None else [row]
     now = house.clock()
-    if verb == "retry":
-        return Counter(again=house.store.write(lambda tx: tx.outbox.retry(letters, now=now)))
-    return Counter(again=house.store.write(lambda tx: tx.inbox.reopen(parked)))
+    if verb != "retry":
+        return inbox.replay(house.store, house.accounts, row, now=now)
+    with house.store.reading() as tx:
+        letters = [it.row for it in tx.outbox.in_state("dead")] if row is None else [row]
+    return Counter(again=house.store.write(lambda tx: tx.outbox.retry(letters, now=now)))
 
 
 @click.command()
@@ -282,8 +111,10 @@ def serve(where: Where, port: int | None) -> None:
     """Run it all: take webhooks, pull on schedule, judge, send. Stops cleanly on Ctrl-C and SIGTERM."""
     with opened(where.load(), os.environ, file=str(where.settings)) as house:
         running = scheduler.Running(house)
-        errands = Errands(house.settings.database, _errands(house, running))
+        reload = Reload(where.settings, where.load, running)
+        errands = Errands(house.settings.database, _errands(running, reload))
         running.start()
+        reload.begin()
         errands.start()
         try:
             log.info("serving", host=house.settings.host, port=port or house.settings.port, accounts=list(house.accounts),
@@ -292,28 +123,52 @@ def serve(where: Where, port: int | None) -> None:
             answer(app, house.settings.host, port or house.settings.port)
         finally:
             errands.stop()
+            reload.stop()
             running.stop()
             log.info("stopped", threads=threading.active_count())
 
 
-def _errands(house: House, running: scheduler.Running) -> dict[str, Callable[[Errand], Answer]]:
+def _errands(running: scheduler.Running, reload: Reload) -> dict[str, Callable[[Errand], Answer]]:
     """What a running `serve` does for commands that find the database taken."""
 
-    def apply_plan(errand: Errand) -> Answer:
+    def apply(errand: Errand) -> Counter[str]:
+        reload.look()  # the plan was made from the files as they are now
+        args = errand.args
+        run, counts = decided(
+            running.house, str(args["plan"]), approve=dict.fromkeys(args.get("approve", ()), str(args.get("by", "")))
+        )
+        return counts + Counter(run=run)
+
+    def approve(errand: Errand) -> Counter[str]:
+        allowed(running.house, *(str(errand.args[name]) for name in ("rule", "occasion", "by")))
+        return Counter()
+
+    def lift(errand: Errand) -> Counter[str]:
+        return Counter(lifted=lifted(running.house, int(str(errand.args["person"])), str(errand.args["key"])))
+
+    def release(errand: Errand) -> Counter[str]:
+        return Counter(released=released(running.house, str(errand.args["rule"])))
+
+    def again(errand: Errand) -> Counter[str]:
+        row = str(errand.args.get("row", ""))
+        return _again(running.house, errand.verb, int(row) if row else None)
+
+    def take_back(errand: Errand) -> Counter[str]:
+        return undo(running.house.store, int(str(errand.args["run"])), now=running.house.clock()).counts
+
+    def answered(work: Callable[[Errand], Counter[str]], errand: Errand) -> Answer:
         try:
-            counts = decided(house, str(errand.args["plan"]), approve=list(errand.args.get("approve", ())))
-        except plans.PlanRefused as error:
+            counts = work(errand)
+        except PlanRefused as error:
             return Answer(refused=str(error))
         running.wake()
         return Answer(counts=dict(counts))
 
-    def again(errand: Errand) -> Answer:
-        row = str(errand.args.get("row", ""))
-        counts = _again(house, errand.verb, int(row) if row else None)
-        running.wake()
-        return Answer(counts=dict(counts))
-
-    return {"apply": apply_plan, "replay": again, "retry": again}
+    verbs = {
+        "apply": apply, "approve": approve, "lift": lift, "release": release, "replay": again, "retry": again,
+        "undo": take_back,
+    }  # fmt: skip
+    return {name: partial(answered, work) for name, work in verbs.items()}
 
 
-COMMANDS = (sync, plan, apply, replay, serve)
+COMMANDS = (sync, replay, serve)

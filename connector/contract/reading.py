@@ -28,6 +28,9 @@ def a_delivery_reads_as_expected(webhook: Webhook) -> None:
     assert adapter.read(delivery) == reading, "the same delivery reads differently the second time"
     assert delivery == before, "reading altered the delivery"
     _as_said(reading, webhook.said)
+    door = adapter.declaration.door
+    known = not reading.event or (door is not None and reading.event in door.events)
+    assert known, f"the event {reading.event!r} is not among those that the door declares"
     sound(reading)
 
 

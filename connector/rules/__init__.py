@@ -17,14 +17,16 @@ are off in there (from what they own) if others should still see them. A live ru
 
 **SQL.** `select(entry, context) -> Query(text, params)`: rows (person, answer), 1 or NULL for unknown; not listed is a no.
 `fill(entry, context)` puts them into the temp table `ANSWERS` makes, in the set's order. `only(entry, context, people)`.
+`near(entry, context)`: whom one test keeps out, counted by test.
 
 **Why.** `explain(entry, facts, context) -> Why`: `.answer`, `.deciding` (text; `.line` has its place),
-`.changes`, `.next_change`, `.lines()`; `next_change` alone.
+`.changes`, `.next_change`, `.lines()`; `next_change` alone. `moments(tree, facts, context)`: when a test may flip.
 
 **Clock.** `edges(rule_set)`; `touched(edges, after, until, zone) -> [Query]` of ids to judge again.
 `occurrence`, `next_slot`, `Quiet`: when a cadence is due.
 
-**Needs.** `reads(entry)`: fact names. `evidence_floor(rule_set) -> Evidence(needed, stage)`.
+**Needs.** `compile_gaps(tree)`: `(facts, context)` → what is missing where the answer is unknown. `reads(entry)`: fact names.
+`evidence_floor(rule_set) -> Evidence(needed, stage)`.
 """
 
 from connector.rules.calendar import Quiet, next_slot, occurrence
@@ -48,10 +50,12 @@ from connector.rules.entries import (
     Suppress,
     When,
 )
-from connector.rules.explain import Line, Why, explain, next_change
+from connector.rules.explain import Line, Why, explain, moments, next_change
+from connector.rules.gaps import FindGaps, Gaps, compile_gaps
 from connector.rules.judge import compile_rule, compile_tree, compile_when, judge_all
 from connector.rules.language import load
 from connector.rules.leaf import Check, Context, Facts
+from connector.rules.near import Hurdle, near
 from connector.rules.needs import Evidence, evidence_floor, reads
 from connector.rules.sql import ANSWERS, Query, fill, only, select
 from connector.rules.tree import Answer, Place, Tree
@@ -72,7 +76,10 @@ __all__ = [
     "Event",
     "Evidence",
     "Facts",
+    "FindGaps",
+    "Gaps",
     "Goal",
+    "Hurdle",
     "Keep",
     "Limits",
     "Line",
@@ -89,6 +96,7 @@ __all__ = [
     "Vocabulary",
     "When",
     "Why",
+    "compile_gaps",
     "compile_rule",
     "compile_tree",
     "compile_when",
@@ -99,6 +107,8 @@ __all__ = [
     "fill",
     "judge_all",
     "load",
+    "moments",
+    "near",
     "next_change",
     "next_slot",
     "occurrence",

@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import fields, is_dataclass
 from datetime import time
+from functools import cache
 from typing import Any
 
 from connector.clock import Span
@@ -15,7 +16,7 @@ from connector.rules.tree import All, AnyOf, Default, Items, Leaf, Not, Place
 from connector.rules.vocabulary import Vocabulary
 
 #: What may change without changing what the entry does. `name` is in: decisions are filed under it.
-_ASIDE = frozenset({"at", "why", "owner", "was", "hash", "depends"})
+_ASIDE = frozenset({"at", "why", "owner", "was", "justification", "hash", "depends"})
 
 
 def digest(plain: Any) -> str:
@@ -29,6 +30,8 @@ def hash_of(entry: Entry, vocabulary: Vocabulary) -> str:
 
 def plain(value: Any, vocabulary: Vocabulary) -> Any:
     """Anything in an entry → lists, maps and texts."""
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
     match value:
         case Leaf():
             return [
@@ -56,12 +59,15 @@ def plain(value: Any, vocabulary: Vocabulary) -> Any:
             return None
         case tuple() | list():
             return [plain(item, vocabulary) for item in value]
-        case None | bool() | int() | float() | str():
-            return value
-    if is_dataclass(value):
-        kept = (each for each in fields(value) if not (isinstance(value, Entry) and each.name in _ASIDE))
-        return {each.name: _named(each.name, getattr(value, each.name), vocabulary) for each in kept}
+    if is_dataclass(value) and not isinstance(value, type):
+        return {name: _named(name, getattr(value, name), vocabulary) for name in _kept(type(value))}
     raise TypeError(f"no canonical form for {type(value).__name__}")
+
+
+@cache
+def _kept(kind: type[Any]) -> tuple[str, ...]:
+    aside = _ASIDE if issubclass(kind, Entry) else ()
+    return tuple(each.name for each in fields(kind) if each.name not in aside)
 
 
 def _named(name: str, value: Any, vocabulary: Vocabulary) -> Any:

@@ -9,6 +9,7 @@ from connector.clock import UNITS
 from connector.document import Node, came, listed, meant, shown
 from connector.errors import Problem
 from connector.facts import LISTS, Fact, of, protected
+from connector.rules.equality import stands_for
 from connector.rules.leaf import Reading, place, written
 from connector.rules.operators import OPERATORS, words_for
 from connector.rules.tree import All, AnyOf, Default, Items, Leaf, Not, Tree
@@ -18,7 +19,7 @@ from connector.written import as_span
 _BLOCKS = ("any", "all", "none")
 _ITEMS = {f"{how}_{scope}": (how, scope) for scope in LISTS for how in ("has", "has_no", "latest")}
 _ARTICLE = {"text": "a text", "number": "a number", "whole": "a number", "yesno": "yes or no", "time": "a time"}
-_ARTICLE |= {"words": "a set of words", "stage": "a step of the ladder"}
+_ARTICLE |= {"town": "a town", "words": "a set of words", "stage": "a step of the ladder"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,8 @@ class Reader:
 
     vocabulary: Vocabulary
     warnings: list[Problem] = field(default_factory=list)
+    #: What is read and has no effect.
+    idle: list[Problem] = field(default_factory=list)
     #: Inside a rule whose event brings a role.
     role: bool = False
 
@@ -54,7 +57,10 @@ class Reader:
                     self._lines(item, scope)
             return None
         if not node.is_map or not node.value:
-            node.wrong(f"wanted a block of lines like `fact: value`, came {came(node)}")
+            lines = (
+                "; write each test on a line of its own" if isinstance(node.value, str) and node.value.strip() else ""
+            )
+            node.wrong(f"wanted a block of lines like `fact: value`, came {came(node)}{lines}")
             return None
         return self._lines(node, scope)
 
@@ -77,6 +83,9 @@ class Reader:
             node.wrong_key(
                 f"`{shown(key)}` is a protected characteristic: no rule may ask about it, and Keepwarm keeps nothing of it"
             )
+            return None
+        if what := stands_for(key):
+            node.wrong_key(f"`{shown(key)}` stands in for {what}: it is not a fact, and Keepwarm keeps nothing of it")
             return None
         names = (*facts, *_BLOCKS, *_ITEMS) if scope == "person" else tuple(facts)
         elsewhere = [f"has_{other}" for other in LISTS if key in of(other)] if scope == "person" else []
@@ -115,7 +124,7 @@ class Reader:
         if how == "latest" and not lines:
             node.wrong(f"`latest_{scope}` needs a line about the {scope}")
             return None
-        bounds = [] if count is None else self._count(count)
+        bounds = [] if count is None else self.count(count)
         if bounds is None or len(good) < len(parts) or (unsure is not None and default is None):
             return None
         tree: Tree = Items(
@@ -127,7 +136,7 @@ class Reader:
             tree = Not(tree, at)
         return tree if default is None else Default(tree, default, at)
 
-    def _count(self, node: Node) -> list[tuple[int, bool]] | None:
+    def count(self, node: Node) -> list[tuple[int, bool]] | None:
         """(n, True): at least n. (n, False): fewer than n."""
         if not node.is_map:
             exactly = node.whole()
@@ -154,7 +163,9 @@ class Reader:
                 if fact.type == "words"
                 else "a plain list is not read; write "
             )
-            node.wrong(two + (also if fact.type in ("words", "text", "stage") else f"what `{fact.name}` should be"))
+            node.wrong(
+                two + (also if fact.type in ("words", "text", "town", "stage") else f"what `{fact.name}` should be")
+            )
             return None
         if not node.is_map:
             return self._bare(fact, node, reading)
@@ -193,9 +204,9 @@ class Reader:
             return self._operator(fact, "equals", node, reading, None)
         if fact.type == "words":
             node.wrong(f"`{fact.name}` can hold several words; write `{{any_of: [{shown(text)}]}}`")
-        elif fact.type == "time" and _is_span(text):
+        elif fact.type == "time" and _is_span(span := text.removesuffix("ago").strip()):
             node.wrong(
-                f"`{shown(text)}` can be read two ways; write `{{within_last: {text}}}` or `{{more_than_ago: {text}}}`"
+                f"`{shown(text)}` can be read two ways; write `{{within_last: {span}}}` or `{{more_than_ago: {span}}}`"
             )
         else:
             example = "`{within_last: 18 months}`" if fact.type == "time" else f"`{fact.example}`"
@@ -217,10 +228,29 @@ class Reader:
         value = operator.read(node, reading)
         if name == "shares_with" and shares is not None:
             least = shares.whole(1)
-            value = None if value is None or least is None else (value[0], least)
+            value = None if value is None or least is None else (value[0], least, *value[2:])
         if value is None:
             return None
+        if name == "equals" and isinstance(value, str):
+            several = reading.vocabulary.members(fact.kind, value)
+            name, value = ("any_of", several) if len(several) > 1 else (name, value)
+        if name == "all_of":
+            return self._each(fact, value, node)
         return Leaf(fact=fact, op=name, value=value, shown=written(node), at=place(node))
+
+    def _each(self, fact: Fact, words: tuple[str, ...], node: Node) -> Tree:
+        """Every one of these words; of a family any member will do."""
+        at = place(node)
+        families = [word for word in words if len(self.vocabulary.members(fact.kind, word)) > 1]
+        plain = tuple(word for word in words if word not in families)
+        parts: list[Tree] = [
+            Leaf(fact=fact, op="any_of", value=self.vocabulary.members(fact.kind, word), shown=word, at=at)
+            for word in families
+        ]
+        if plain:
+            shown_words = written(node) if not families else ", ".join(plain)
+            parts.append(Leaf(fact=fact, op="all_of", value=plain, shown=shown_words, at=at))
+        return parts[0] if len(parts) == 1 else All(tuple(parts), at)
 
 
 def _counted(items: Items, bounds: list[tuple[int, bool]]) -> Tree:

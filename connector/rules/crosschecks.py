@@ -8,19 +8,18 @@ from typing import Any
 
 from connector.errors import Problem
 from connector.facts import fold
-from connector.rules.entries import AnyEntry, Cadence, Entry, Piece, Rule
-from connector.rules.tree import All, AnyOf, Default, Items, Leaf, Not, Tree, leaves, rewrite
+from connector.rules.entries import AnyEntry, Cadence, Entry, Rule
+from connector.rules.tree import Leaf, Tree, leaves, rewrite
 
 Keepers = dict[tuple[str, str], tuple[str, ...]]
 
 
-def checked(entries: Sequence[AnyEntry], problems: list[Problem], warnings: list[Problem]) -> list[AnyEntry]:
+def checked(entries: Sequence[AnyEntry], problems: list[Problem]) -> list[AnyEntry]:
     """The same entries, each knowing which rules it reads, in an order in which they can be judged."""
     keepers = _keepers(entries)
     # A shadow rule changes nothing, so what it would keep is seen by other shadow rules only.
     shadows = {entry.name for entry in entries if entry.mode == "shadow"}
     linked = [_linked(entry, keepers, set() if entry.name in shadows else shadows) for entry in entries]
-    _without_consent(linked, warnings)
     return _ordered(linked, problems)
 
 
@@ -54,32 +53,11 @@ def _linked(entry: AnyEntry, keepers: Keepers, unseen: set[str]) -> AnyEntry:
     changes: dict[str, Any] = {"who": rewrite(entry.who, link), "unless": each(entry.unless)}
     if isinstance(entry, Cadence):
         changes["stop_when"] = each(entry.stop_when)
-        pieces = tuple(Piece(template=piece.template, only_if=each(piece.only_if)) for piece in entry.send.rotate)
+        pieces = tuple(replace(piece, only_if=each(piece.only_if)) for piece in entry.send.rotate)
         changes["send"] = replace(entry.send, rotate=pieces)
     made = replace(entry, **changes)
     names = {name for tree in made.trees for test in leaves(tree) for _, rules in test.keepers for name in rules}
     return replace(made, depends=frozenset(names))
-
-
-def _without_consent(entries: Iterable[Entry], warnings: list[Problem]) -> None:
-    for entry in entries:
-        if isinstance(entry, Cadence) and not _demands_consent(entry.who):
-            message = f"cadence `{entry.name}` writes to people, but its `who` has no line `consent.email: yes`"
-            warnings.append(Problem(entry.at.file, entry.at.line, entry.at.column, message))
-
-
-def _demands_consent(tree: Tree) -> bool:
-    match tree:
-        case Leaf(fact=fact, value=value):
-            return fact.name == "consent.email" and value is True
-        case All(parts=parts):
-            return any(_demands_consent(part) for part in parts)
-        case AnyOf(parts=parts):
-            return all(_demands_consent(part) for part in parts)
-        case Default(part=part, yes=yes):
-            return not yes and _demands_consent(part)
-        case Not() | Items():
-            return False
 
 
 def _ordered(entries: Sequence[AnyEntry], problems: list[Problem]) -> list[AnyEntry]:
@@ -119,7 +97,7 @@ def _circle(entries: Sequence[Entry]) -> Problem:
         message = "these rules read each other's tags or pools in a circle: " + " → ".join(
             f"`{entry.name}`" for entry in round_trip
         )
-    return Problem(first.at.file, first.at.line, first.at.column, message)
+    return Problem(first.at.file, first.at.line, first.at.column, message, level="meaning")
 
 
 __all__ = ["checked"]

@@ -84,6 +84,7 @@ class Do:
 class Piece:
     template: str
     only_if: Tree | None = None
+    at: Place = field(default=Place("", 0, 0), compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +117,8 @@ class Entry:
     unless: Tree | None = None
     why: str = ""
     owner: str = ""
+    #: Why something that may stand in for a protected characteristic is needed.
+    justification: str = ""
     was: str | None = None
     mode: Mode = "live"
     #: Live for this share of the people, shadow for the others.
@@ -209,6 +212,8 @@ class RuleSet:
     warnings: tuple[Problem, ...] = ()
     #: What a later release brings, at its place. The rule around it is left out; all else runs.
     refusals: tuple[Problem, ...] = ()
+    #: What is read and checked, and has no effect in this release.
+    idle: tuple[Problem, ...] = ()
 
     @property
     def entries(self) -> tuple[AnyEntry, ...]:

@@ -17,6 +17,7 @@ from connector.rules.entries import Entry
 from connector.rules.judge import compile_tree, latest_of
 from connector.rules.leaf import Context, Facts
 from connector.rules.operators import of
+from connector.rules.towns import away
 from connector.rules.tree import All, Answer, AnyOf, Default, Items, Leaf, Not, Place, Tree, leaves
 from connector.rules.words import kept
 
@@ -40,6 +41,20 @@ class Line:
     wish: str = ""
     #: How the parts make the answer.
     how: str = "test"
+    #: The fact that is asked about; where there is nothing to ask (no application at all), what there is none of.
+    fact: str = ""
+    #: For those who put it in other words: the test itself, what the facts say, the id of the item that was looked at, and
+    #: for a line about items what is asked for.
+    test: Leaf | None = None
+    value: Any = None
+    item: str = ""
+    items: Items | None = None
+    #: Tags and pools that it asks about and our own rules keep: word, answer, rules.
+    kept: tuple[tuple[str, Answer, tuple[str, ...]], ...] = ()
+    #: It is the opposite of the test that counts.
+    negated: bool = False
+    #: Nothing is known, and the rule says what that counts as.
+    assumed: Answer = None
 
     @property
     def because(self) -> str:
@@ -105,14 +120,16 @@ def next_change(entry: Entry, facts: Facts, context: Context) -> datetime | None
     """The first moment after now at which, by the clock alone, the answer is another. Other rules' answers stand still."""
     check = compile_tree(entry.condition)
     now = check(facts, context)
-    for moment in sorted(set(_moments(entry.condition, facts, context)))[:_MOST]:
+    for moment in sorted(set(moments(entry.condition, facts, context)))[:_MOST]:
         then = Context(now=moment, zone=context.zone, role=context.role, answers=context.answers)
         if check(facts, then) is not now:
             return moment.astimezone(context.zone)
     return None
 
 
-def _moments(tree: Tree, facts: Facts, context: Context) -> Iterator[datetime]:
+def moments(tree: Tree, facts: Facts, context: Context) -> Iterator[datetime]:
+    """Every moment after now at which the clock alone may change a test of the tree: more than those that matter, in no
+    order, and never too few."""
     for test in leaves(tree):
         for reach in of(test).reaches(test):
             for value in _values(test.fact, facts):
@@ -140,7 +157,7 @@ def _line(tree: Tree, facts: Facts, context: Context) -> Line:
             if inside.answer is not None:
                 return inside
             saw = f"{inside.saw or 'nothing known'}, which counts as {_WORD[yes]} here"
-            return replace(inside, answer=yes, saw=saw)
+            return replace(inside, answer=yes, saw=saw, assumed=yes)
         case Items():
             return _items(tree, facts, context)
 
@@ -150,13 +167,12 @@ def _not(part: Tree, inside: Line) -> Line:
     known = "no longer" if inside.answer else "known not to be"
     match part:
         case Leaf():
-            return replace(
-                inside, answer=answer, text=f"not: {inside.text}", wish=f"it is {known} so that {inside.text}"
-            )
+            wish = f"it is {known} so that {inside.text}"
+            return replace(inside, answer=answer, text=f"not: {inside.text}", wish=wish, negated=True)
         case Items(scope=scope, latest=False, least=1):
             wish = f"it is {known} so that there is such an {scope}" if scope[0] in "aeiou" else ""
             wish = wish or f"it is {known} so that there is such a {scope}"
-            return replace(inside, answer=answer, text=f"no {scope} where", how="none", wish=wish)
+            return replace(inside, answer=answer, text=f"no {scope} where", how="none", wish=wish, negated=True)
     wish = f"it is {known} so that {_deciding(inside).text}"
     return Line(answer=answer, text="none of this", saw="", at=part.at, parts=(inside,), how="not", wish=wish)
 
@@ -169,22 +185,34 @@ def _joined(lines: tuple[Line, ...], how: str) -> Answer:
 
 def _test(test: Leaf, facts: Facts, context: Context) -> Line:
     operator = of(test)
+    kept_by = tuple(_kept(test, context))
     return Line(
         answer=operator.check(test)(facts, context),
         text=f"{test.fact.name} {operator.says(test)}",
-        saw=_seen(test.fact, facts.get(test.fact.name), context) + _by_rule(test, context),
+        saw=_seen(test.fact, facts.get(test.fact.name), context)
+        + away(test, facts.get(test.fact.name))
+        + _by_rule(kept_by),
         at=test.at,
         wish=f"{test.fact.name} {operator.wish(test)}",
+        fact=test.fact.name,
+        test=test,
+        value=facts.get(test.fact.name),
+        item="" if test.fact.scope == "person" else str(facts.get("id", "")),
+        kept=kept_by,
     )
 
 
-def _by_rule(test: Leaf, context: Context) -> str:
-    """Which of the tags it asks about our own rules keep."""
-    parts = []
+def _kept(test: Leaf, context: Context) -> Iterator[tuple[str, Answer, tuple[str, ...]]]:
+    """Which of the tags it asks about our own rules keep, and which rules those are."""
     for word, rules in test.keepers:
         answer = kept(rules, context.answers)
         if answer is not False:
-            parts.append(f"{word} {'kept' if answer else 'perhaps kept'} by rule {', '.join(rules)}")
+            said = tuple(rule for rule in rules if context.answers.get(rule, False) is not False)
+            yield word, answer, said
+
+
+def _by_rule(kept_by: tuple[tuple[str, Answer, tuple[str, ...]], ...]) -> str:
+    parts = [f"{word} {'kept' if yes else 'perhaps kept'} by rule {', '.join(rules)}" for word, yes, rules in kept_by]
     return f" ({'; '.join(parts)})" if parts else ""
 
 
@@ -216,6 +244,8 @@ def _items(items: Items, facts: Facts, context: Context) -> Line:
             at=items.at,
             how="items",
             wish=f"there is {several}",
+            fact=noun,
+            items=items,
         )
     shown = [latest_of(rows, items.scope)] if items.latest else rows
     lines = sorted((_line(items.where, row, context) for row in shown), key=_nearness)
@@ -227,7 +257,14 @@ def _items(items: Items, facts: Facts, context: Context) -> Line:
     wish = f"for {'the latest' if items.latest else 'one'} {noun} {_wishes(best)}" if best.answer is not True else ""
     if items.least > 1 and not wish:
         wish = f"such {noun}s become {items.least} (now {yes})"
-    return Line(answer=answer, text=f"{text} where", saw=counted, at=items.at, parts=parts, how="items", wish=wish)
+    return Line(
+        answer=answer, text=f"{text} where", saw=counted, at=items.at, parts=parts, how="items", wish=wish,
+        item=_item_of(best), items=items,
+    )  # fmt: skip
+
+
+def _item_of(line: Line) -> str:
+    return line.item or next((found for part in line.parts if (found := _item_of(part))), "")
 
 
 def _nearness(line: Line) -> tuple[int, int]:
@@ -257,7 +294,8 @@ def _grounds(line: Line) -> Iterator[str]:
     elif line.how == "any" and parts:
         yield from _grounds(parts[0])
     else:
-        yield line.text + (f" (saw {line.saw})" if line.saw else "")
+        repeats = line.text.endswith(f" {line.saw}")
+        yield line.text + (f" (saw {line.saw})" if line.saw and not repeats else "")
 
 
 def _wishes(line: Line) -> str:
@@ -280,4 +318,4 @@ def _drawn(line: Line, indent: str, last: bool) -> list[str]:
     return drawn
 
 
-__all__ = ["Line", "Why", "explain", "next_change"]
+__all__ = ["Line", "Why", "explain", "moments", "next_change"]

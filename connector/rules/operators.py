@@ -7,10 +7,11 @@ from types import MappingProxyType
 from connector.rules.leaf import Operator
 from connector.rules.quantities import NUMBERS, TIMES, YES_NO
 from connector.rules.texts import STAGES, TEXTS
+from connector.rules.towns import TOWNS
 from connector.rules.tree import Leaf
 from connector.rules.words import SETS
 
-_ALL = (*TEXTS, *STAGES, *NUMBERS, *YES_NO, *TIMES, *SETS)
+_ALL = (*TEXTS, *TOWNS, *STAGES, *NUMBERS, *YES_NO, *TIMES, *SETS)
 OPERATORS: MappingProxyType[tuple[str, str], Operator] = MappingProxyType(
     {(operator.type, operator.name): operator for operator in _ALL}
 )

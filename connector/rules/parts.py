@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from typing import Any, Literal, cast
 
 from connector.clock import Span
-from connector.document import Node, came, meant, shown
+from connector.document import Node, came, shown
+from connector.errors import Problem
 from connector.rules.conditions import Reader
 from connector.rules.entries import Again, Approve, Do, Event, Goal, Keep, Limits, Mode, Notify, Piece, Send, When
+from connector.rules.leaf import place
 from connector.rules.tree import Tree
 from connector.written import as_number, as_span
 
@@ -26,7 +28,26 @@ EVENTS: Mapping[str, tuple[str, ...]] = {
 }
 #: Events that nothing tells us of yet.
 LATER_EVENTS = ("unsubscribed", "consent_answered")
-COMMON = ("why", "owner", "was", "unless", "mode", "canary", "limits", "approve", "hold_out", "max_changes")
+COMMON = (
+    "why",
+    "owner",
+    "justification",
+    "was",
+    "unless",
+    "mode",
+    "canary",
+    "limits",
+    "approve",
+    "hold_out",
+    "max_changes",
+)
+#: Read and checked, and without effect in this release: part → what there is instead.
+IDLE: Mapping[str, str] = {
+    "goal": "nothing is measured by it yet",
+    "template": "every notice has one form",
+    "before": "a notice goes out as soon as it is due, and nothing tells when it came late",
+    "role event": "a rule on an event of a role acts once for the role, not once for each person",
+}
 _LATER = ("email", "survey", "remind")
 _TIMES = re.compile(r"([0-9]{1,4}) every (.+)")
 
@@ -34,7 +55,7 @@ _TIMES = re.compile(r"([0-9]{1,4}) every (.+)")
 def common(lines: Mapping[str, Node], reader: Reader) -> dict[str, Any]:
     """Keyword arguments for `Entry` from the lines that every entry may have."""
     made: dict[str, Any] = {}
-    for name in ("why", "owner"):
+    for name in ("why", "owner", "justification"):
         if name in lines:
             made[name] = lines[name].text() or ""
     if "was" in lines:
@@ -130,29 +151,25 @@ def keep(node: Node) -> Keep:
     return Keep(subscription=subscription, **texts)
 
 
-def do(node: Node, later: list[tuple[Node, str]]) -> Do:
+def do(node: Node, reader: Reader, later: list[tuple[Node, str]]) -> Do:
     """What this release can do; `later` gets what it cannot yet."""
-    lines = dict(node.entries())
-    for verb in _LATER:
-        if verb in lines:
-            later.append((lines.pop(verb), verb))
-    known = ("notify", "note_on_role", "event")
-    for key in [key for key in lines if key not in known]:
-        node_of = lines.pop(key)
-        hint = meant(key, (*known, *_LATER)) or "; it can be `notify`, `note_on_role` or `event`"
-        node_of.wrong_key(f"`{shown(key)}` is not known here{hint}")
-    if not node.value:
+    lines = node.fields((), ("notify", "note_on_role", "event", *_LATER))
+    later += [(lines[verb], verb) for verb in _LATER if verb in lines]
+    if node.is_map and not node.value:
         node.wrong("`do` needs `notify`, `note_on_role` or `event`")
-    notice = _notify(lines["notify"]) if "notify" in lines else None
+    notice = _notify(lines["notify"], reader) if "notify" in lines else None
     note = lines["note_on_role"].yes() if "note_on_role" in lines else False
     return Do(notify=notice, note_on_role=bool(note), event=_event(lines["event"]) if "event" in lines else None)
 
 
-def _notify(node: Node) -> Notify | None:
+def _notify(node: Node, reader: Reader) -> Notify | None:
     lines = node.fields(("to",), ("template", "before"))
     to = lines["to"].text() if "to" in lines else None
     template = lines["template"].text() if "template" in lines else None
     before = lines["before"].one_of(EVENTS) if "before" in lines else None
+    for name in ("template", "before"):
+        if name in lines:
+            idle(lines[name], f"`{name}`", IDLE[name], reader)
     if to is not None and to.startswith("role.") and to != "role.recruiter":
         lines["to"].wrong(f"`{shown(to)}` is nobody; write an address or `role.recruiter`")
     return None if to is None else Notify(to=to, template=template, before=before)
@@ -203,14 +220,21 @@ def _piece(node: Node, reader: Reader) -> Piece | None:
     lines = node.fields(("template",), ("only_if",))
     only_if = reader.who(lines["only_if"]) if "only_if" in lines else None
     template = lines["template"].text() if "template" in lines else None
-    return None if template is None else Piece(template=template, only_if=only_if)
+    return None if template is None else Piece(template=template, only_if=only_if, at=place(lines["template"]))
 
 
-def goal(node: Node) -> Goal | None:
+def idle(node: Node, what: str, instead: str, reader: Reader) -> None:
+    """Say that a part is read and does nothing."""
+    message = f"{what} is read and has no effect in this release: {instead}"
+    reader.idle.append(Problem(node.file, node.key_line, node.key_column, message, level="meaning"))
+
+
+def goal(node: Node, reader: Reader) -> Goal | None:
+    idle(node, "`goal`", IDLE["goal"], reader)
     lines = node.fields(("event", "within"))
     event = lines["event"].one_of(EVENTS) if "event" in lines else None
     within = lines["within"].span() if "within" in lines else None
     return None if event is None or within is None else Goal(event=event, within=within)
 
 
-__all__ = ["COMMON", "EVENTS", "again", "common", "do", "goal", "keep", "send", "size", "when"]
+__all__ = ["COMMON", "EVENTS", "again", "common", "do", "goal", "idle", "keep", "send", "size", "when"]

@@ -34,8 +34,8 @@ _COMPARISONS: dict[str, tuple[Callable[[Any, Any], bool], str, str]] = {
 }
 
 
-def _number(type_: str, name: str) -> Operator:
-    compare, sign, becomes = _COMPARISONS[name]
+def _compared(compare: Callable[[Any, Any], bool]) -> Callable[[Leaf], Check]:
+    """With a fixed value, whatever the clock says."""
 
     def check(test: Leaf) -> Check:
         fact, limit = test.fact.name, test.value
@@ -46,11 +46,16 @@ def _number(type_: str, name: str) -> Operator:
 
         return run
 
+    return check
+
+
+def _number(type_: str, name: str) -> Operator:
+    compare, sign, becomes = _COMPARISONS[name]
     return Operator(
         type=type_,
         name=name,
         read=lambda node, reading: node.number(),
-        check=check,
+        check=_compared(compare),
         sql=lambda test, column, sql: nullable(f"{column} {sign} {sql.bind(test.value)}"),
         says=lambda test: said(name, test),
         wish=lambda test: f"{becomes} {test.shown}",
@@ -136,26 +141,6 @@ def _within_next(test: Leaf) -> Check:
     return check
 
 
-def _before(test: Leaf) -> Check:
-    name, limit = test.fact.name, test.value
-
-    def check(facts: Facts, context: Context) -> Answer:
-        found = facts.get(name)
-        return None if found is None else found < limit
-
-    return check
-
-
-def _after(test: Leaf) -> Check:
-    name, limit = test.fact.name, test.value
-
-    def check(facts: Facts, context: Context) -> Answer:
-        found = facts.get(name)
-        return None if found is None else found >= limit
-
-    return check
-
-
 def _within_last_sql(test: Leaf, column: str, sql: Sql) -> Sides:
     early, late = sql.bind(sql.context.since(test.value)), sql.bind(sql.context.stamp)
     return nullable(f"{column} BETWEEN {early} AND {late}")
@@ -202,7 +187,7 @@ TIMES = (
         type="time",
         name="before",
         read=_read_moment,
-        check=_before,
+        check=_compared(operator.lt),
         sql=lambda test, column, sql: nullable(f"{column} < {sql.bind(test.value)}"),
         says=lambda test: f"before {test.shown}",
         wish=lambda test: f"is before {test.shown}",
@@ -212,7 +197,7 @@ TIMES = (
         type="time",
         name="after",
         read=_read_moment,
-        check=_after,
+        check=_compared(operator.ge),
         sql=lambda test, column, sql: nullable(f"{column} >= {sql.bind(test.value)}"),
         says=lambda test: f"on or after {test.shown}",
         wish=lambda test: f"is on or after {test.shown}",

@@ -57,23 +57,23 @@ def _front(sql: Sql) -> str:
 
 
 def _select(entry: Entry | Tree, sql: Sql, before: str = "") -> str:
-    sides = _sides(entry.condition if isinstance(entry, Entry) else entry, sql, "p")
-    return f"SELECT {before}p.id, CASE WHEN {sides.settled_yes} THEN 1 END AS answer FROM people p WHERE {sides.maybe}"
+    found = sides(entry.condition if isinstance(entry, Entry) else entry, sql, "p")
+    return f"SELECT {before}p.id, CASE WHEN {found.settled_yes} THEN 1 END AS answer FROM people p WHERE {found.maybe}"
 
 
-def _sides(tree: Tree, sql: Sql, alias: str) -> Sides:
+def sides(tree: Tree, sql: Sql, alias: str) -> Sides:
     match tree:
         case Leaf():
             return of(tree).sql(tree, f"{alias}.{tree.fact.column}", sql)
         case All(parts=parts):
-            return _all([_sides(part, sql, alias) for part in parts])
+            return _all([sides(part, sql, alias) for part in parts])
         case AnyOf(parts=parts):
             # Any of these: not all of their opposites.
-            return opposite(_all([opposite(_sides(part, sql, alias)) for part in parts]))
+            return opposite(_all([opposite(sides(part, sql, alias)) for part in parts]))
         case Not(part=part):
-            return opposite(_sides(part, sql, alias))
+            return opposite(sides(part, sql, alias))
         case Default(part=part, yes=yes):
-            side = _sides(part, sql, alias)
+            side = sides(part, sql, alias)
             one, other = (side.maybe, side.not_maybe) if yes else (side.yes, side.not_yes)
             return Sides(
                 yes=one,
@@ -88,32 +88,32 @@ def _sides(tree: Tree, sql: Sql, alias: str) -> Sides:
             return _items(tree, sql)
 
 
-def _all(sides: list[Sides]) -> Sides:
-    if not sides:
+def _all(each: list[Sides]) -> Sides:
+    if not each:
         return certain("TRUE", "TRUE", cost=0)
-    if len(sides) == 1:
-        return sides[0]
-    sides.sort(key=lambda side: side.cost)
+    if len(each) == 1:
+        return each[0]
+    each.sort(key=lambda side: side.cost)
 
     def join(parts: Iterable[str], by: str) -> str:
         return "(" + f" {by} ".join(parts) + ")"
 
-    no = join((side.not_maybe for side in sides), "OR")
+    no = join((side.not_maybe for side in each), "OR")
     return Sides(
-        yes=join((side.yes for side in sides), "AND"),
-        maybe=join((side.maybe for side in sides), "AND"),
-        not_yes=join((side.not_yes for side in sides), "OR"),
+        yes=join((side.yes for side in each), "AND"),
+        maybe=join((side.maybe for side in each), "AND"),
+        not_yes=join((side.not_yes for side in each), "OR"),
         not_maybe=no,
-        settled_yes=join((side.settled_yes for side in sides), "AND"),
+        settled_yes=join((side.settled_yes for side in each), "AND"),
         settled_no=no,  # one part may be a no, and another one be it
-        cost=max(side.cost for side in sides),
+        cost=max(side.cost for side in each),
     )
 
 
 def _items(items: Items, sql: Sql) -> Sides:
     name = f"i{len(sql.passes)}"
     sql.passes.append("")  # keeps the number while the inside is written
-    side = _sides(items.where, sql, "x")
+    side = sides(items.where, sql, "x")
     table = TABLES[items.scope]
     where = side.maybe
     if items.latest:
@@ -139,4 +139,4 @@ def _nothing_later(scope: str) -> str:
     return f"NOT EXISTS (SELECT 1 FROM {table} y WHERE y.person = x.person AND {later})"
 
 
-__all__ = ["ANSWERS", "Query", "fill", "only", "select"]
+__all__ = ["ANSWERS", "Query", "fill", "only", "select", "sides"]

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from connector.document import Node, listed, meant, shown
 from connector.errors import Problem
 from connector.facts import BY_NAME, fold
 from connector.rules.leaf import Check, Context, Facts, Operator, Reading, Sides, Sql, nullable, timeless
 from connector.rules.tree import Answer, Leaf
+
+#: What people put into texts who think of patterns and templates.
+_PATTERN = re.compile(r"^\^|\.[*+]|[^ ]\*$|\{\{|\[[a-z]-[a-z]\]|[^$]\$$")
 
 
 def read_word(node: Node, reading: Reading) -> str | None:
@@ -15,6 +20,11 @@ def read_word(node: Node, reading: Reading) -> str | None:
     if text is None:
         return None
     fact, vocabulary = reading.fact, reading.vocabulary
+    if _PATTERN.search(text):
+        message = (
+            f"`{shown(text)}` is compared letter by letter, patterns are not read; write the words, or `contains_any`"
+        )
+        reading.warnings.append(Problem(node.file, node.line, node.column, message))
     word = vocabulary.canonical(fact.kind, text)
     if fact.values and word not in fact.values:
         near = meant(text, fact.values) or "; it can be " + listed(fact.values)
@@ -31,6 +41,13 @@ def read_words(node: Node, reading: Reading) -> tuple[str, ...] | None:
     items = node.items()
     words = [read_word(item, reading) for item in items]
     return tuple(sorted({word for word in words if word is not None})) if items and None not in words else None
+
+
+def read_members(node: Node, reading: Reading) -> tuple[str, ...] | None:
+    """Words, and for a word that stands for several (a family of skills, "Midlands") those."""
+    words = read_words(node, reading)
+    kind, members = reading.fact.kind, reading.vocabulary.members
+    return None if words is None else tuple(sorted({each for word in words for each in members(kind, word)}))
 
 
 def read_pieces(node: Node, reading: Reading) -> tuple[str, ...] | None:
@@ -226,7 +243,7 @@ TEXTS = (
     Operator(
         type="text",
         name="any_of",
-        read=read_words,
+        read=read_members,
         check=_any_of,
         sql=lambda test, column, sql: nullable(f"{column} IN {sql.bind_all(test.value)}"),
         says=lambda test: f"any_of {test.shown}",
@@ -236,7 +253,7 @@ TEXTS = (
     Operator(
         type="text",
         name="none_of",
-        read=read_words,
+        read=read_members,
         check=_none_of,
         sql=lambda test, column, sql: nullable(f"{column} NOT IN {sql.bind_all(test.value)}"),
         says=lambda test: f"none_of {test.shown}",
@@ -268,4 +285,4 @@ STAGES = tuple(
     _stage_operator(name) for name in ("equals", "any_of", "none_of", "at_least", "more_than", "at_most", "less_than")
 )
 
-__all__ = ["STAGES", "TEXTS", "read_role", "read_word", "read_words", "said"]
+__all__ = ["STAGES", "TEXTS", "read_members", "read_role", "read_word", "read_words", "said"]

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from connector.document import Node, listed
 from connector.rules.leaf import Check, Context, Facts, Operator, Reading, Sides, Sql, certain, opposite, timeless
-from connector.rules.texts import read_role, read_words
+from connector.rules.texts import read_members, read_role, read_words
 from connector.rules.tree import Answer, Leaf
 
 _NOBODY: frozenset[str] = frozenset()
@@ -102,6 +102,7 @@ def _shares_with(test: Leaf) -> Check:
     name = test.fact.name
     other: str = test.value[0]
     least: int = test.value[1]
+    families: dict[str, frozenset[str]] = {word: frozenset(members) for word, members in test.value[2]}
     unknown_when_empty = test.fact.unknown_when_empty
 
     def check(facts: Facts, context: Context) -> Answer:
@@ -111,7 +112,14 @@ def _shares_with(test: Leaf) -> Check:
             return None
         return len(frozenset(wanted).intersection(found)) >= least
 
-    return check
+    def check_families(facts: Facts, context: Context) -> Answer:
+        wanted = context.role.get(other) if context.role else None
+        found = facts.get(name) or _NOBODY
+        if wanted is None or (unknown_when_empty and not found):
+            return None
+        return sum(not families.get(word, {word}).isdisjoint(found) for word in frozenset(wanted)) >= least
+
+    return check_families if families else check
 
 
 def _has(test: Leaf, words: Iterable[str], sql: Sql) -> str:
@@ -171,13 +179,15 @@ def _same_sql(test: Leaf, column: str, sql: Sql) -> Sides:
 
 
 def _shares_sql(test: Leaf, column: str, sql: Sql) -> Sides:
-    other, least = test.value
+    other, least, families = test.value
     wanted = sql.context.role.get(other) if sql.context.role else None
     if wanted is None:
         return certain("FALSE", "TRUE", cost=0)
     name = test.fact.name
     has = "FALSE"
-    if wanted:
+    if wanted and any(word in wanted for word, _ in families):
+        has = _shares_family(name, wanted, dict(families), int(least), sql)
+    elif wanted:
         words = sql.bind_all(sorted(wanted))
         has = (
             f"p.id IN (SELECT person FROM person_words WHERE fact = '{name}' AND word IN {words}"
@@ -186,10 +196,22 @@ def _shares_sql(test: Leaf, column: str, sql: Sql) -> Sides:
     return certain(has, has + _nothing_known(test), settled=_settled(test))
 
 
-def _read_shares(node: Node, reading: Reading) -> tuple[str, int] | None:
-    """`at_least` beside it is put in by the reader of the block."""
+def _shares_family(
+    name: str, wanted: Collection[str], families: Mapping[str, tuple[str, ...]], least: int, sql: Sql
+) -> str:
+    """Counted are the role's words of which somebody has a member, not the members."""
+    pairs = [(word, member) for word in sorted(wanted) for member in families.get(word, (word,))]
+    rows = " UNION ALL ".join(f"SELECT {sql.bind(word)} AS asked, {sql.bind(member)} AS word" for word, member in pairs)
+    return (
+        f"p.id IN (SELECT w.person FROM person_words w JOIN ({rows}) f ON f.word = w.word WHERE w.fact = '{name}'"
+        f" GROUP BY w.person HAVING count(DISTINCT f.asked) >= {least})"
+    )
+
+
+def _read_shares(node: Node, reading: Reading) -> tuple[str, int, tuple[tuple[str, tuple[str, ...]], ...]] | None:
+    """Which fact, how many (`at_least` beside it is put in by the reader of the block), and the families there are."""
     name = read_role(node, reading, "words")
-    return None if name is None else (name, 1)
+    return None if name is None else (name, 1, reading.vocabulary.families(reading.fact.kind))
 
 
 def _missing(test: Leaf) -> str:
@@ -201,7 +223,7 @@ SETS = (
     Operator(
         type="words",
         name="any_of",
-        read=read_words,
+        read=read_members,
         check=_any_of,
         sql=_any_sql,
         says=lambda test: f"any_of {test.shown}",
@@ -221,7 +243,7 @@ SETS = (
     Operator(
         type="words",
         name="none_of",
-        read=read_words,
+        read=read_members,
         check=_none_of,
         sql=_none_sql,
         says=lambda test: f"none_of {test.shown}",

@@ -10,6 +10,7 @@ from datetime import datetime
 import msgspec
 
 from connector.clock import stamp, unstamp
+from connector.store.objections import Objections
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,17 @@ class Standing:
 
     answer: bool | None
     since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Veto:
+    """A person took our tag or pool off on a platform (`by` its account), so it stays off."""
+
+    person: int
+    kind: str
+    key: str
+    by: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,11 +187,20 @@ class Ledger:
 
     def owned_counts(self) -> dict[tuple[str, str], int]:
         """(rule, account) → how many it keeps there."""
-        rows = self._db.execute(
-            "select r.value, o.account, count(*) from owned o, json_each(o.rules) r"
-            " where o.state in ('ours', 'adding') group by 1, 2"
-        )
-        return {(row[0], row[1]): row[2] for row in rows}
+        found: dict[tuple[str, str], int] = {}
+        for rules, account, count in self._db.execute(
+            "select rules, account, count(*) from owned where state in ('ours', 'adding') group by rules, account"
+        ):
+            for rule in msgspec.json.decode(rules):
+                found[rule, account] = found.get((rule, account), 0) + count
+        return found
+
+    def kept_by_rule(self) -> list[tuple[str, str, str, int]]:
+        """(rule, tag or pool, key, for how many people)."""
+        return self._db.execute(
+            "select r.value, o.kind, o.key, count(distinct o.person) from owned o, json_each(o.rules) r"
+            " where o.state in ('ours', 'adding') group by 1, 2, 3 order by 1, 2, 3"
+        ).fetchall()
 
     def own(self, rows: Iterable[Owned]) -> None:
         self._db.executemany(
@@ -222,7 +243,7 @@ class Ledger:
 
     def part(self, person: int) -> None:
         """The person is gone: nothing of theirs is ours to keep up any more."""
-        for table in ("owned", "standing", "vetoes", "enrolments"):
+        for table in ("owned", "standing", "vetoes", "enrolments", "doubts"):
             self._db.execute(f"delete from {table} where person = ?", (person,))
 
     def veto(self, person: int, kind: str, key: str, *, by: str, now: datetime, facts: str) -> None:
@@ -239,6 +260,20 @@ class Ledger:
             (_json(list(people)),),
         )
         return {(row[0], row[1], row[2]): row[3] for row in rows}
+
+    def all_vetoes(self) -> list[Veto]:
+        """The latest first."""
+        rows = self._db.execute("select person, kind, key, by, at from vetoes order by at desc, person, kind, key")
+        return [Veto(row[0], row[1], row[2], row[3], unstamp(row[4])) for row in rows]
+
+    def release(self, rule: str) -> int:
+        """What only this rule kept stays where it is and is ours no more; how many."""
+        self._db.execute(
+            "update owned set rules = (select json_group_array(value) from json_each(rules) where value <> ?1)"
+            " where json_array_length(rules) > 1 and exists (select 1 from json_each(rules) where value = ?1)",
+            (rule,),
+        )
+        return self._db.execute("delete from owned where rules = ?", (_json([rule]),)).rowcount
 
     def lift(self, person: int, kind: str, key: str) -> None:
         self._db.execute("delete from vetoes where person = ? and kind = ? and key = ?", (person, kind, key))
@@ -310,13 +345,19 @@ class Ledger:
     # opt-outs
 
     def suppress(self, suppressions: Iterable[Suppression]) -> int:
-        """Learn opt-outs; how many were news. The first date of each stays; none is ever taken back here."""
-        before = self._db.total_changes
-        self._db.executemany(
-            "insert or ignore into suppressions (identity, scope, source, reason, learnt_at) values (?, ?, ?, ?, ?)",
-            [(it.identity, it.scope, it.source, it.reason, stamp(it.learnt_at)) for it in suppressions],
-        )
-        return self._db.total_changes - before
+        """Learn opt-outs; how many were news. The first date of each stays; none is ever taken back here.
+
+        The addresses of those that are news wait in `objections`."""
+        news = [
+            it.identity
+            for it in suppressions
+            if self._db.execute(
+                "insert or ignore into suppressions (identity, scope, source, reason, learnt_at) values (?, ?, ?, ?, ?)",
+                (it.identity, it.scope, it.source, it.reason, stamp(it.learnt_at)),
+            ).rowcount
+        ]
+        Objections(self._db).note(it.removeprefix("e:") for it in news if it.startswith("e:"))
+        return len(news)
 
     def suppressions(self, identities: Iterable[str]) -> list[Suppression]:
         rows = self._db.execute(

@@ -13,6 +13,7 @@ import msgspec
 
 from connector import facts
 from connector.clock import stamp
+from connector.facts import Fact
 
 #: Mirror child table → scope, for those built from records.
 BUILT = {"applications": "application", "interviews": "interview", "person_events": "event"}
@@ -32,6 +33,8 @@ class Image:
     first_name: str | None = None
     email: str | None = None
     recruiter: str | None = None
+    #: Texts as the platforms have them, to be found by as well.
+    said: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +147,7 @@ class Mirror:
 
     def absorb(self, keep: int, lost: int) -> None:
         """Two people turn out to be one: what happened to `lost` happened to `keep`. The lower id stays."""
-        for table in ("messages", "outbox", "owned"):
+        for table in ("messages", "outbox", "owned", "doubts"):
             self._db.execute(f"update {table} set person = ? where person = ?", (keep, lost))
         # of two enrolments in one cadence the one that stopped stays: the stricter state
         self._db.execute(
@@ -160,7 +163,7 @@ class Mirror:
 
     def remove(self, person: int) -> None:
         """Take a person out of the mirror."""
-        for table in (*BUILT, "person_words", "profiles", "to_judge"):
+        for table in (*BUILT, "person_words", "profiles", "to_judge", "uses"):
             self._db.execute(f"delete from {table} where person = ?", (person,))
         self._db.execute("delete from people_text where rowid = ?", (person,))
         self._db.execute("delete from people where id = ?", (person,))
@@ -197,7 +200,8 @@ class Mirror:
         names = (*keys, *columns)
         marks = ", ".join("?" for _ in names)
         self._db.executemany(
-            f"insert into {table} ({', '.join((*keys, *columns.values()))}) values ({marks})",
+            # an application may go to another person, who may be built before the one who had it
+            f"insert or replace into {table} ({', '.join((*keys, *columns.values()))}) values ({marks})",
             [[row.get(name) for name in names] for row in rows],
         )
 
@@ -267,6 +271,20 @@ class Mirror:
     def count(self) -> int:
         return int(self._db.execute("select count(*) from people").fetchone()[0])
 
+    def tally(self, fact: Fact) -> dict[str, int]:
+        """Every value of a text, a stage or a set of words that is there → how many have it."""
+        if fact.table == "person_words":
+            rows = self._db.execute("select word, count(*) from person_words where fact = ? group by 1", (fact.name,))
+        else:
+            column = fact.column
+            rows = self._db.execute(
+                f"select {column}, count(*) from {fact.table} where {column} is not null group by 1"
+            )
+        return dict(rows.fetchall())
+
+    def everyone(self) -> list[int]:
+        return [row[0] for row in self._db.execute("select id from people order by id")]
+
     def profile(self, person: int) -> Found | None:
         row = self._db.execute(
             "select f.person, f.name, f.email, p.region from profiles f join people p on p.id = f.person"
@@ -275,8 +293,17 @@ class Mirror:
         ).fetchone()
         return Found(person=row[0], name=row[1], email=row[2], region=row[3]) if row else None
 
-    def unsubscribed(self) -> list[int]:
-        return [row[0] for row in self._db.execute("select id from people where unsubscribed = 1 order by id")]
+    def objectors(self, accounts: Sequence[str]) -> list[int]:
+        """People who objected, and whom one of these audiences still holds as somebody who may be mailed."""
+        rows = self._db.execute(
+            "select distinct p.id from people p join candidates c on c.person = p.id"
+            " join links l on l.account = c.account and l.id = c.id and l.key not like 'g:%'"
+            " join records r on r.parent = 'email:' || substr(l.key, 3) and r.kind = 'member' and r.gone = 0"
+            " where p.unsubscribed = 1 and r.account in (select value from json_each(?))"
+            " and json_extract(r.body, '$.status') in ('subscribed', 'pending') order by p.id",
+            (msgspec.json.encode(list(accounts)).decode(),),
+        )
+        return [row[0] for row in rows]
 
     def first_name(self, person: int) -> str | None:
         row = self._db.execute("select first_name from profiles where person = ?", (person,)).fetchone()
@@ -343,6 +370,7 @@ class Mirror:
 
 def _text(image: Image) -> str:
     said = [image.name, image.email or "", str(image.facts.get("region") or ""), str(image.facts.get("city") or "")]
+    said.extend(image.said)
     for words in image.words.values():
         said.extend(words)
     for row in image.children.get("applications", ()):

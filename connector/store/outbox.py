@@ -6,7 +6,7 @@ States: held (waits for a person) → pending → sending → sent · dead (a pe
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -48,14 +48,16 @@ class Outbox:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
 
-    def put(self, actions: Iterable[Queued], *, now: datetime) -> int:
-        """Enqueue; how many were new. The key is the identity: the same act is never queued twice."""
+    def put(self, actions: Iterable[Queued], *, now: datetime, plan: str | None = None) -> int:
+        """Enqueue; how many were new. The key is the identity: the same act is never queued twice.
+
+        `plan`: the one a person applied, if they come from it."""
         actions = list(actions)
         before = self._db.total_changes
         self._db.executemany(
             "insert or ignore into outbox"
-            " (key, account, verb, person, subject, args, rule, purpose, priority, state, due_at, after, made_at)"
-            " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " (key, account, verb, person, subject, args, rule, purpose, priority, state, due_at, after, made_at, plan)"
+            " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 (
                     it.action.key,
@@ -71,6 +73,7 @@ class Outbox:
                     stamp(it.due_at),
                     it.after,
                     stamp(now),
+                    plan,
                 )
                 for it in actions
             ],
@@ -268,11 +271,18 @@ class Outbox:
         rows = self._db.execute(f"{_SELECT} o where person = ? and state in ('pending', 'sending', 'held')", (person,))
         return [_queued(row) for row in rows]
 
-    def mailed(self, person: int) -> list[Queued]:
-        """Tags that put this person into a mailing, on their way or there already."""
+    def of_plan(self, plan: str) -> list[Queued]:
+        """Everything an applied plan asked for, in order."""
+        return [_queued(row) for row in self._db.execute(f"{_SELECT} o where plan = ? order by id", (plan,))]
+
+    def mailed(self, people: Collection[int], *, now: datetime) -> list[Queued]:
+        """Tags, on their way or there already, that put these people into mailings that have not gone out."""
         rows = self._db.execute(
-            f"{_SELECT} o where person = ? and verb = 'add_tag' and purpose = 'marketing' and state in ('sending', 'sent')",
-            (person,),
+            f"{_SELECT} o where person in (select value from json_each(?)) and verb = 'add_tag' and purpose = 'marketing'"
+            " and state in ('sending', 'sent') and exists (select 1 from messages m"
+            "  where m.id = json_extract(o.args, '$.message')"
+            "  and (m.state = 'queued' or (m.state = 'sent' and m.due_at > ?))) order by id",
+            (_json(list(people)), stamp(now)),
         )
         return [_queued(row) for row in rows]
 

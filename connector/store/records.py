@@ -5,50 +5,24 @@ from __future__ import annotations
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from connector.clock import stamp, unstamp
-from connector.model import AnyRecord, Candidate, Engagement, Gone, Member, Merged, Ref, Tagging
+from connector.model import AnyRecord, Candidate, Gone, Merged, Ref, Tagging
+from connector.store.applied import BY_ADDRESS, ENDS, REFERENCE, Applied, Newer, Replaced, owner
+from connector.store.history import History, undated
 
 _DECODER: msgspec.json.Decoder[AnyRecord] = msgspec.json.Decoder(AnyRecord)
 _ENCODER = msgspec.json.Encoder()
-#: Reference data: a change touches everyone whose applications name it.
-REFERENCE = frozenset(
-    {"stage", "reason", "department", "office", "source", "tag", "user", "job", "job_post", "opening", "campaign"}
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """What a batch of records changed."""
-
-    changed: int
-    #: Addresses whose member or engagement records changed.
-    addresses: frozenset[str]
-    #: Reference refs that changed.
-    reference: tuple[Ref, ...]
-    #: Candidates on whom a tag was put, or from whom one was taken, by a row of its own.
-    tagged: frozenset[Ref] = frozenset()
-
-
-def owner(record: AnyRecord) -> str | None:
-    """What a record belongs to, inside its account: `kind:id`, or an address for what is known by address only."""
-    if isinstance(record, Member | Engagement):
-        return f"email:{record.email}"
-    for name in ("application", "candidate", "job"):
-        ref = getattr(record, name, None)
-        if isinstance(ref, Ref) and record.ref.kind != name:
-            return f"{ref.kind}:{ref.id}"
-    return None
 
 
 class Records:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
+        self._history = History(connection)
 
     def apply(
         self, records: Sequence[AnyRecord], *, received_at: datetime, seen: int = 0, listed: bool = False
@@ -60,7 +34,7 @@ class Records:
         newest: dict[Ref, tuple[str, AnyRecord]] = {}
         for record in records:
             version = stamp(record.updated_at) if record.updated_at else received
-            if isinstance(record, Merged | Gone) and record.updated_at is None and record.at:
+            if record.updated_at is None and isinstance(record, ENDS) and record.at:
                 version = stamp(record.at)
             held = newest.get(record.ref)
             if held is None or version >= held[0]:
@@ -68,51 +42,76 @@ class Records:
             if held is not None:
                 self._remember(held[1] if version >= held[0] else record)
         changed = self._newer(newest, received, listed=listed)
+        reference = self._replaced([it.record for it in changed if it.record.ref.kind in REFERENCE])
         self._write(changed, received)
         if seen:  # after they were written, for most of a first walk are new
             self._db.executemany(
                 "update records set seen = ? where account = ? and kind = ? and id = ?",
                 [(seen, ref.account, ref.kind, ref.id) for ref in newest],
             )
-        return self._dirty([record for _, record, _ in changed])
+        return self._dirty([it.record for it in changed], reference)
 
-    def _newer(
-        self, newest: dict[Ref, tuple[str, AnyRecord]], received: str, *, listed: bool
-    ) -> list[tuple[str, AnyRecord, str]]:
-        """(version, record, body) of those that differ from what is held and are not older.
+    def _replaced(self, changed: Sequence[AnyRecord]) -> tuple[Replaced, ...]:
+        by_kind: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for it in changed:
+            by_kind[it.ref.account, it.ref.kind].append(it.ref.id)
+        held = {key: self.get_many(*key, ids) for key, ids in by_kind.items()}
+        return tuple(Replaced(held[it.ref.account, it.ref.kind].get(it.ref.id), it) for it in changed)
+
+    def _newer(self, newest: dict[Ref, tuple[str, AnyRecord]], received: str, *, listed: bool) -> list[Newer]:
+        """Those that differ from what is held and are not older.
 
         Of two that the platform dates alike, the one that was asked for later is the newer."""
         by_kind: dict[tuple[str, str], list[str]] = defaultdict(list)
         for ref in newest:
             by_kind[ref.account, ref.kind].append(ref.id)
-        held: dict[tuple[str, str, str], tuple[str, str, str, bool]] = {}
+        held: dict[tuple[str, str, str], tuple[str, str, str, int, str, str | None]] = {}
         for (account, kind), ids in by_kind.items():
             rows = self._db.execute(
-                "select id, version, received_at, body, gone from records where account = ? and kind = ?"
+                "select id, version, received_at, body, gone, recorded_at, parent from records where account = ? and kind = ?"
                 " and id in (select value from json_each(?))",
                 (account, kind, _ENCODER.encode(ids).decode()),
             )
-            held.update({(account, kind, row[0]): (row[1], row[2], row[3], bool(row[4])) for row in rows})
-        changed, confirmed, again = [], [], []
+            held.update({(account, kind, row[0]): row[1:] for row in rows})
+        changed, confirmed, again, outdated = [], [], [], []
         for ref, (version, record) in newest.items():
             body = _ENCODER.encode(record).decode()
-            before = held.get((ref.account, ref.kind, ref.id))
-            alive = listed and not isinstance(record, Gone | Merged)
+            before = held.get(key := (ref.account, ref.kind, ref.id))
+            alive = listed and not isinstance(record, ENDS)
             if alive and before is not None and body == before[2] and received > before[1] and ref.kind == "candidate":
                 again.append(ref)
             returned = before is not None and before[3] and alive and received > before[0]
             if before is None or returned or (body != before[2] and (version, received) >= before[:2]):
-                changed.append((version, record, body))
-                if before is not None and ref.kind == "candidate" and not before[3]:
-                    self._remember(_DECODER.decode(before[2]))
+                recorded, parent = received, owner(record)
+                stays = before is not None and parent in (None, before[5])
+                if before is not None and undated(body) == undated(before[2]):
+                    recorded = before[4]
+                elif before is not None:
+                    outdated.append((ref, before[4], before[2]))
+                changed.append(Newer(record, key, version, body, recorded, parent, isinstance(record, ENDS), stays))
+                if before is not None and before[5] and not (stays or before[3]) and ref.kind not in REFERENCE:
+                    self._leave(ref.account, before[5])
+                if before is not None and not before[3] and ref.kind == "candidate":
+                    former: Any = _DECODER.decode(before[2])
+                    if not {*former.emails} <= {*getattr(record, "emails", ())}:
+                        self._remember(former)
             elif body == before[2] and version > before[0]:
                 confirmed.append((version, ref.account, ref.kind, ref.id))
             elif body != before[2]:
                 self._remember(record)
+        self._history.keep(outdated, replaced_at=received)
         # undated records: what was seen to be so still was not outdated by what came in between
         self._db.executemany("update records set version = ? where account = ? and kind = ? and id = ?", confirmed)
         self._seen_again(again, received)
         return changed
+
+    def _leave(self, account: str, held: str) -> None:
+        """It belongs to another now: whoever had it is built anew without it."""
+        kind, _, id_ = held.partition(":")
+        if kind == "candidate":
+            self.soil([(account, id_)])
+        elif kind == "application":
+            self.soil((account, it) for it in self._candidates_of(account, [id_]))
 
     def _seen_again(self, candidates: Sequence[Ref], received: str) -> None:
         """They still are as we hold them, which says something of what we wrote on them in between."""
@@ -144,47 +143,40 @@ class Records:
         if found.rowcount > 0:
             self.soil([(outdated.ref.account, outdated.ref.id)])
 
-    def _write(self, changed: Sequence[tuple[str, AnyRecord, str]], received: str) -> None:
+    def _write(self, changed: Sequence[Newer], received: str) -> None:
+        fresh = [it for it in changed if not it.stays]
         self._db.executemany(
-            "insert into records (account, kind, id, version, gone, parent, body, received_at)"
-            " values (?, ?, ?, ?, ?, ?, ?, ?)"
+            "insert into records (account, kind, id, version, gone, parent, body, received_at, recorded_at)"
+            " values (?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " on conflict (account, kind, id) do update set version = excluded.version, gone = excluded.gone,"
-            " parent = coalesce(excluded.parent, parent), body = excluded.body, received_at = excluded.received_at",
-            [
-                (
-                    it.ref.account,
-                    it.ref.kind,
-                    it.ref.id,
-                    version,
-                    int(isinstance(it, Gone | Merged)),
-                    owner(it),
-                    body,
-                    received,
-                )
-                for version, it, body in changed
-            ],
+            " parent = coalesce(excluded.parent, parent), body = excluded.body, received_at = excluded.received_at,"
+            " recorded_at = excluded.recorded_at",
+            [(*it.key, it.version, it.gone, it.parent, it.body, received, it.recorded_at) for it in fresh],
         )
+        self._db.executemany(
+            "update records set version = ?, gone = ?, body = ?, received_at = ?, recorded_at = ?"
+            " where account = ? and kind = ? and id = ?",
+            [(it.version, it.gone, it.body, received, it.recorded_at, *it.key) for it in changed if it.stays],
+        )
+        merged = [it for it, *_ in changed if isinstance(it, Merged) and it.ref.id != it.into.id]
         self._db.executemany(
             "insert or replace into merges (account, kind, loser, winner) values (?, ?, ?, ?)",
-            [
-                (it.ref.account, it.ref.kind, it.ref.id, it.into.id)
-                for _, it, _ in changed
-                if isinstance(it, Merged) and it.ref.id != it.into.id
-            ],
+            [(it.ref.account, it.ref.kind, it.ref.id, it.into.id) for it in merged],
         )
 
-    def _dirty(self, changed: Sequence[AnyRecord]) -> Applied:
+    def _dirty(self, changed: Sequence[AnyRecord], reference: tuple[Replaced, ...]) -> Applied:
         """Mark the candidates that these records tell something about."""
         dirty: set[tuple[str, str]] = set()
         orphans: dict[str, list[str]] = defaultdict(list)
         addresses: set[str] = set()
         tagged: set[Ref] = set()
         for it in changed:
-            if it.ref.kind == "tagging":
+            kind = it.ref.kind
+            if kind == "tagging":
                 tagged.update(self._tagged(it))
-            if isinstance(it, Member | Engagement):
+            if isinstance(it, BY_ADDRESS):
                 addresses.update(address for address in (it.email, getattr(it, "former_email", None)) if address)
-            elif it.ref.kind == "candidate":
+            elif kind == "candidate":
                 dirty.add((it.ref.account, it.ref.id))
                 if isinstance(it, Merged):
                     dirty.add((it.ref.account, it.into.id))
@@ -192,32 +184,23 @@ class Records:
                 dirty.add((candidate.account, candidate.id))
             elif isinstance(application := getattr(it, "application", None), Ref):
                 orphans[application.account].append(application.id)
-            elif isinstance(it, Gone) and it.ref.kind not in REFERENCE:
+            elif isinstance(it, Gone) and kind not in REFERENCE:
                 orphans[it.ref.account].extend(self._applications_of(it.ref))
         for account, ids in orphans.items():
             dirty.update((account, found) for found in self._candidates_of(account, ids))
         self.soil(dirty)
         self.soil_addresses(addresses)
-        reference = tuple(it.ref for it in changed if it.ref.kind in REFERENCE)
         return Applied(len(changed), frozenset(addresses), reference, frozenset(tagged))
 
     def _tagged(self, it: AnyRecord) -> list[Ref]:
         if isinstance(it, Tagging):
             return [it.candidate]
-        row = self._db.execute(
-            "select parent from records where account = ? and kind = ? and id = ?",
-            (it.ref.account, it.ref.kind, it.ref.id),
-        ).fetchone()
-        parent = (row[0] or "") if row else ""
+        parent = self._parent(it.ref)
         return [Ref(it.ref.account, "candidate", parent.removeprefix("candidate:"))] if parent else []
 
     def soil(self, candidates: Iterable[tuple[str, str]]) -> None:
         """These candidate records need their person built anew."""
         self._db.executemany("insert or ignore into dirty (account, id) values (?, ?)", candidates)
-
-    def soil_account(self, account: str) -> None:
-        """Reference data changed: everyone of the account."""
-        self._db.execute("insert or ignore into dirty select account, id from candidates where account = ?", (account,))
 
     def soil_everyone(self) -> None:
         self._db.execute("insert or ignore into dirty select account, id from candidates")
@@ -232,10 +215,15 @@ class Records:
     def _applications_of(self, ref: Ref) -> list[str]:
         if ref.kind == "application":
             return [ref.id]
+        parent = self._parent(ref)
+        return [parent.removeprefix("application:")] if parent.startswith("application:") else []
+
+    def _parent(self, ref: Ref) -> str:
+        """What is known of whom it belongs to, also when it is gone; else empty."""
         row = self._db.execute(
             "select parent from records where account = ? and kind = ? and id = ?", (ref.account, ref.kind, ref.id)
         ).fetchone()
-        return [row[0].removeprefix("application:")] if row and (row[0] or "").startswith("application:") else []
+        return (row[0] or "") if row else ""
 
     def _candidates_of(self, account: str, applications: Sequence[str]) -> set[str]:
         rows = self._db.execute(
@@ -371,6 +359,7 @@ class Records:
             "update records set body = ?, gone = 1 where account = ? and kind = ? and id = ?",
             (_ENCODER.encode(gone).decode(), ref.account, ref.kind, ref.id),
         )
+        self._history.forget([(ref.account, ref.id)] if ref.kind == "candidate" else [])
 
 
-__all__ = ["REFERENCE", "Applied", "Candidate", "Records", "owner"]
+__all__ = ["REFERENCE", "Applied", "Candidate", "Records", "Replaced", "owner"]

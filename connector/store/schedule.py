@@ -131,45 +131,37 @@ class Schedule:
     def arrive(self, account: str, stream: str, *, until: datetime, complete: bool, now: datetime) -> None:
         """The window is exhausted: only now the watermark moves."""
         self._db.execute(
-            "insert into watermarks (account, stream, until, complete_at, pulled_at) values (?, ?, ?, ?, ?)"
+            "insert into watermarks (account, stream, until, complete_at, whole_since, pulled_at)"
+            " values (?1, ?2, ?3, ?4, iif(?4 is null, null, ?5), ?5)"
             " on conflict (account, stream) do update set until = excluded.until, walk_until = null, walk_cursor = null,"
-            " complete_at = coalesce(excluded.complete_at, complete_at), pulled_at = excluded.pulled_at",
+            " complete_at = coalesce(excluded.complete_at, complete_at), pulled_at = excluded.pulled_at,"
+            " whole_since = coalesce(whole_since, excluded.whole_since)",
             (account, stream, stamp(until), stamp(until) if complete else None, stamp(now)),
         )
 
     # runs
 
-    def start(self, kind: str, account: str | None, *, now: datetime) -> int:
+    def start(self, kind: str, account: str | None, *, now: datetime, note: str = "") -> int:
         cursor = self._db.execute(
-            "insert into runs (kind, account, started_at, state) values (?, ?, ?, 'running')",
-            (kind, account, stamp(now)),
+            "insert into runs (kind, account, started_at, state, note) values (?, ?, ?, 'running', ?)",
+            (kind, account, stamp(now), note),
         )
         return int(cursor.lastrowid or 0)
 
     def end(self, run: int, *, state: str, counts: Mapping[str, int], now: datetime, note: str = "") -> None:
         self._db.execute(
-            "update runs set state = ?, counts = ?, ended_at = ?, note = ? where id = ?",
-            (state, _json(dict(counts)), stamp(now), note[:500], run),
+            "update runs set state = ?1, counts = ?2, ended_at = ?3, note = case ?4 when '' then note else ?4 end where id = ?5",
+            (state, _json(dict(counts)), stamp(now), note, run),
         )
 
-    def runs(self, *, limit: int = 20) -> list[Run]:
-        rows = self._db.execute(
-            "select id, kind, account, started_at, ended_at, state, counts, note from runs order by id desc limit ?",
-            (limit,),
-        )
-        return [
-            Run(
-                id=row[0],
-                kind=row[1],
-                account=row[2],
-                started_at=unstamp(row[3]),
-                ended_at=_maybe(row[4]),
-                state=row[5],
-                counts=msgspec.json.decode(row[6]),
-                note=row[7],
-            )
-            for row in rows
-        ]
+    def runs(self, *, kind: str | None = None, limit: int = 20) -> list[Run]:
+        """The latest first."""
+        rows = self._db.execute(f"{_RUNS} where ?1 is null or kind = ?1 order by id desc limit ?2", (kind, limit))
+        return [_run(row) for row in rows]
+
+    def run(self, id_: int) -> Run | None:
+        row = self._db.execute(f"{_RUNS} where id = ?", (id_,)).fetchone()
+        return _run(row) if row else None
 
     # accounts
 
@@ -192,12 +184,6 @@ class Schedule:
         return [
             Pause(account=row[0], scope=row[1], why=row[2], at=unstamp(row[3]), until=unstamp(row[4])) for row in rows
         ]
-
-    def heard(self, account: str, *, now: datetime) -> None:
-        self._db.execute(
-            "insert into accounts (name, heard_at) values (?, ?) on conflict (name) do update set heard_at = excluded.heard_at",
-            (account, stamp(now)),
-        )
 
     # leases
 
@@ -256,6 +242,15 @@ class Schedule:
         )
         return [_enrolment(row) for row in rows]
 
+    def withdraw(self, cadences: Sequence[str], since: datetime) -> int:
+        """Take back enrolments that were made since then and of which nothing has been sent; how many."""
+        return self._db.execute(
+            "delete from enrolments where cadence in (select value from json_each(?)) and joined_at >= ?"
+            " and not exists (select 1 from messages m where m.person = enrolments.person"
+            "  and m.cadence = enrolments.cadence and m.state in ('sent', 'queued'))",
+            (_json(list(cadences)), stamp(since)),
+        ).rowcount
+
     def joined_since(self, cadence: str, since: datetime) -> int:
         row = self._db.execute(
             "select count(*) from enrolments where cadence = ? and joined_at >= ?", (cadence, stamp(since))
@@ -306,6 +301,21 @@ class Schedule:
         )
         return [row[0] for row in rows]
 
+    def unsend(self, message: str, *, why: str) -> None:
+        """A message that was handed over does not go out after all."""
+        self._db.execute(
+            "update messages set state = 'failed', sent = null, why = ? where id = ? and state in ('queued', 'sent')",
+            (why, message),
+        )
+
+    def abandoned(self, prefix: str) -> bool:
+        """There were messages whose id begins so, and none of them is to be sent any more."""
+        rows = self._db.execute(
+            "select distinct state from messages where id >= ? and id < ?", (prefix, f"{prefix}{_LAST}")
+        )
+        states = {row[0] for row in rows}
+        return bool(states) and states.isdisjoint(("queued", "sent"))
+
     def last_sent(self, person: int) -> datetime | None:
         row = self._db.execute("select max(sent) from messages where person = ?", (person,)).fetchone()
         return _maybe(row[0])
@@ -344,6 +354,22 @@ class Schedule:
 #: Sorts after every character that an id can go on with.
 _LAST = "\U0010ffff"
 _ENROLLED = "select cadence, person, joined_at, state, n, due_at, why, changed_at from enrolments"
+
+
+_RUNS = "select id, kind, account, started_at, ended_at, state, counts, note from runs"
+
+
+def _run(row: tuple[int, str, str | None, str, str | None, str, str, str]) -> Run:
+    return Run(
+        id=row[0],
+        kind=row[1],
+        account=row[2],
+        started_at=unstamp(row[3]),
+        ended_at=_maybe(row[4]),
+        state=row[5],
+        counts=msgspec.json.decode(row[6]),
+        note=row[7],
+    )
 
 
 def _enrolment(row: tuple[str, int, str, str, int, str | None, str, str]) -> Enrolment:

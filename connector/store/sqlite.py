@@ -22,13 +22,22 @@ from typing import Any, TypeVar
 from sqlite_utils import Database
 
 from connector.errors import KeepwarmError
+from connector.store.assent import Assent
+from connector.store.census import Census
+from connector.store.doubts import Doubts
+from connector.store.history import History
 from connector.store.inbox import Inbox
 from connector.store.ledger import Ledger
 from connector.store.mirror import Mirror
+from connector.store.objections import Objections
 from connector.store.outbox import Outbox
 from connector.store.records import Records
+from connector.store.retention import Retention
 from connector.store.schedule import Schedule
 from connector.store.schema import migrations
+from connector.store.sets import Sets
+from connector.store.survey import Survey
+from connector.store.uses import Uses
 
 T = TypeVar("T")
 
@@ -59,10 +68,19 @@ class Tx:
         self.db = db
         self.inbox = Inbox(db.conn)
         self.records = Records(db.conn)
+        self.history = History(db.conn)
         self.mirror = Mirror(db.conn)
         self.ledger = Ledger(db.conn)
+        self.assent = Assent(db.conn)
+        self.census = Census(db.conn)
         self.outbox = Outbox(db.conn)
         self.schedule = Schedule(db.conn)
+        self.survey = Survey(db.conn)
+        self.uses = Uses(db.conn)
+        self.objections = Objections(db.conn)
+        self.doubts = Doubts(db.conn)
+        self.sets = Sets(db.conn)
+        self.retention = Retention(db.conn)
 
     def rows(self, sql: str, parameters: Any = ()) -> list[dict[str, Any]]:
         """For compiled rules, reports and tests: a read in plain SQL."""
@@ -283,8 +301,9 @@ def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
     uri = f"{path.resolve().as_uri()}{'?mode=ro' if read_only else ''}"
     connection = sqlite3.connect(uri, uri=True, check_same_thread=False, timeout=30, isolation_level=None)
     connection.execute("pragma cache_size = -65536")
-    connection.execute("pragma mmap_size = 268435456")
     if read_only:
+        # each connection maps its own; mapped pages count as resident, so only those that read much have them
+        connection.execute("pragma mmap_size = 67108864")
         connection.execute("pragma temp_store = memory")
     else:
         path.chmod(0o600)  # it is full of personal data; the WAL beside it takes over these rights

@@ -17,13 +17,27 @@ create index deliveries_age on deliveries (received_at) where body is not null a
 
 create table parked (
     id integer primary key,
+    -- the latest delivery that had it
     delivery integer not null references deliveries (id) on delete cascade,
+    account text not null,
+    stream text not null,
     path text not null,
     wanted text not null,
     came text not null,
+    -- of the item as it came
+    digest text not null,
+    -- its own id, where that could be read; else empty
+    item text not null,
+    -- what to ask the platform for to get it once more, where that is known
+    again_kind text,
+    again_id text,
+    -- since when it stands there in these bytes
     parked_at text not null
 ) strict;
 create index parked_delivery on parked (delivery);
+create index parked_digest on parked (account, stream, digest);
+create index parked_item on parked (account, stream, item) where item <> '';
+create index parked_again on parked (account, again_kind, again_id) where again_kind is not null;
 
 create table hints (
     account text not null,
@@ -33,6 +47,9 @@ create table hints (
     due_at text not null,
     -- counts the hints for it, so that one that comes in while we read again is not lost
     heard integer not null default 1,
+    -- how often the platform refused it, and what it said last
+    refusals integer not null default 0,
+    refused text not null default '',
     primary key (account, kind, id)
 ) strict, without rowid;
 
@@ -53,14 +70,28 @@ create table records (
     -- what it belongs to, as kind:id in the same account; an address for members
     parent text,
     seen integer not null default 0,
-    -- when the call began that last changed it here
+    -- when the call began that last changed it here, or found a candidate unchanged
     received_at text not null,
+    -- when the call began that brought this version
+    recorded_at text not null,
     body text not null,
     primary key (account, kind, id)
 ) strict, without rowid;
 create index records_parent on records (account, parent) where parent is not null;
 create index records_address on records (parent) where parent like 'email:%';
 create index records_user on records (kind) where kind = 'user';
+
+-- what records said before, without names and addresses; only added to, until retention or its person goes
+create table history (
+    row integer primary key,
+    account text not null,
+    kind text not null,
+    id text not null,
+    recorded_at text not null,
+    replaced_at text not null,
+    body text not null
+) strict;
+create index history_record on history (account, kind, id);
 
 create table merges (
     account text not null,
@@ -100,11 +131,30 @@ create table profiles (
     recruiter text
 ) strict;
 
+-- one row: the settings' words (their mark) that the mirror is made with
+create table words (mark text not null) strict;
+insert into words (mark) values ('');
+
 create table dirty (
     account text not null,
     id text not null,
     primary key (account, id)
 ) strict, without rowid;
+
+-- reference data by number, and whose applications name it (uses.py)
+create table things (
+    id integer primary key,
+    account text not null,
+    kind text not null,
+    ref text not null,
+    unique (account, kind, ref)
+) strict;
+create table uses (
+    thing integer not null,
+    person integer not null,
+    primary key (thing, person)
+) strict, without rowid;
+create index uses_person on uses (person);
 
 create table to_judge (person integer primary key) strict;
 
@@ -118,6 +168,9 @@ create table suppressions (
     primary key (identity, scope, source)
 ) strict, without rowid;
 
+-- addresses that objected, and that audiences have not been asked about since
+create table objecting (address text primary key) strict, without rowid;
+
 create table watermarks (
     account text not null,
     stream text not null,
@@ -130,6 +183,8 @@ create table watermarks (
     walk_cursor text,
     walk_run integer,
     complete_at text,
+    -- when it had been listed from end to end for the first time
+    whole_since text,
     pulled_at text,
     primary key (account, stream)
 ) strict, without rowid;
@@ -145,10 +200,13 @@ create table runs (
     note text not null default ''
 ) strict;
 
-create table accounts (
-    name text primary key,
-    heard_at text not null
-) strict;
+-- when each kind of event last came in at the door; event empty: one that the adapter gave no name
+create table heard (
+    account text not null,
+    event text not null,
+    at text not null,
+    primary key (account, event)
+) strict, without rowid;
 
 -- what is not asked of a platform for now; scope empty: nothing at all
 create table pauses (
@@ -201,6 +259,32 @@ create table owned (
     primary key (account, subject, kind, key)
 ) strict, without rowid;
 create index owned_person on owned (person);
+create index owned_rules on owned (rules, account, state);
+
+-- what waits for somebody's word: a rule, and the occasion on which it would concern more people than it may
+create table approvals (
+    rule text not null,
+    occasion text not null,
+    people integer not null,
+    asked_at text not null,
+    by text,
+    approved_at text,
+    primary key (rule, occasion)
+) strict, without rowid;
+
+-- by which version of a rule everybody was judged: what it says to each is then known without asking
+create table covered (rule text primary key, version text not null) strict;
+
+-- one row: the rule set that a running serve has in force (empty: none runs), and what is said of the files (sets.py)
+create table sets (
+    running text not null default '',
+    since text not null default '',
+    plan text not null default '',
+    waits text not null default '[]',
+    refused_at text,
+    complaints text not null default '[]'
+) strict;
+insert into sets default values;
 
 create table departed (
     rule text primary key,
@@ -216,6 +300,21 @@ create table vetoes (
     facts text not null,
     primary key (person, kind, key)
 ) strict, without rowid;
+
+-- accounts where far too many tags of ours were gone at once, and which those are (doubts.py)
+create table holds (
+    account text primary key,
+    since text not null,
+    ended text
+) strict, without rowid;
+create table doubts (
+    account text not null,
+    subject text not null,
+    key text not null,
+    person integer not null,
+    primary key (account, subject, key)
+) strict, without rowid;
+create index doubts_person on doubts (person);
 
 create table decisions (
     id integer primary key,
@@ -249,6 +348,8 @@ create table outbox (
     state text not null,
     due_at text not null,
     after text,
+    -- the plan that a person applied, if one asked for it: what `undo` takes back
+    plan text,
     attempts integer not null default 0,
     token integer,
     leased_until text,
@@ -262,6 +363,7 @@ create index outbox_leased on outbox (leased_until) where state = 'sending';
 create index outbox_person on outbox (person);
 create index outbox_dead on outbox (id) where state = 'dead';
 create index outbox_after on outbox (after) where after is not null;
+create index outbox_plan on outbox (plan) where plan is not null;
 
 create table attempts (
     action integer not null references outbox (id),

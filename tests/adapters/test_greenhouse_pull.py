@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ import respx
 
 from adapters.greenhouse.adapter import Greenhouse
 from adapters.greenhouse.sandbox import GreenhouseSandbox
-from connector.adapter import Connection
+from connector.adapter import Connection, Health
 from connector.client import Client, Limits, Pace, TokenAuth
 from connector.errors import CursorExpired, RateLimited, Refused, Retry, Unauthorized, Unsupported
 from connector.flow import Delivery, Page, Window
@@ -29,7 +30,9 @@ FREE = Limits(calls=0, per=timedelta(seconds=1), in_flight=4)
 @contextmanager
 def connected(box: GreenhouseSandbox, **options: Any) -> Iterator[Greenhouse]:
     with running(box) as served:
-        auth = TokenAuth(f"{served.base_url}/token", box.secrets["client_id"], box.secrets["client_secret"])
+        subject = str(options.get("subject") or "") or None
+        signing = (f"{served.base_url}/token", box.secrets["client_id"], box.secrets["client_secret"], subject)
+        auth = TokenAuth(*signing, introspects=True)
         with httpx.Client(auth=auth) as http:
             client = Client(http, base_url=f"{served.base_url}/v3", pace=Pace(FREE), sleep=lambda _: None)
             yield Greenhouse(Connection(account="acme", client=client, options={**box.options, **options}))
@@ -264,18 +267,65 @@ def test_a_private_candidate_we_may_not_see_reads_as_gone() -> None:
         assert "gone" in [name for name, _ in adapter.fetch("candidate", [hidden])]
 
 
+def asked_about(box: GreenhouseSandbox, **options: Any) -> Health:
+    with connected(box, **options) as adapter:
+        return adapter.check()
+
+
+def test_check_tells_what_is_granted_beyond_need_as_whom_writes_happen_and_how_many_calls_are_left() -> None:
+    box = seeded(20)
+    box.limited = True
+    health = asked_about(box)
+    assert health.unused == ("harvest:candidate_tags:destroy", "harvest:candidates:update")
+    assert "harvest:candidate_tags:create" in asked_about(box, create_tags="no").unused
+    assert health.facts["writes happen as"] == "the integration's own user, role site_admin"
+    assert health.facts["organisation"] == "Sandbox Hospital"
+    assert re.fullmatch(r"150 per 30 s, 1?\d\d left", health.facts["rate budget"])
+    assert health.clock_skew is not None
+    assert abs(health.clock_skew) < 3
+
+
+def test_check_names_the_user_the_token_acts_as_and_one_who_has_left() -> None:
+    box = seeded(20)
+    staff = box.put("users", {"name": "Robin Field", "primary_email": "robin@example.org", "deactivated": False,
+                              "site_admin": True})  # fmt: skip
+    subject = str(staff["id"])
+    assert asked_about(box, subject=subject, note_user=subject).facts["notes are signed by"] == (
+        f"Robin Field (user {subject}, Site Admin)"
+    )
+    box.change("users", staff["id"], deactivated=True)
+    health = asked_about(box, note_user=subject)
+    assert any(f"user {subject} (Robin Field) is deactivated" in fault for fault in health.faults)
+    assert "not in the list" in asked_about(box, note_user="999").facts["notes are signed by"]
+
+
+def test_where_the_token_cannot_be_asked_about_trying_tells_what_may_be_read() -> None:
+    box = seeded(20)
+    box.tokens.introspects = False
+    health = asked_about(box)
+    assert (len(health.granted), health.missing, health.unused) == (19, (), ())
+    assert health.facts["scopes for writing"].startswith("not tried: harvest:applied_candidate_tags:create")
+    box.tokens.scopes = frozenset(health.granted) - {"harvest:offers:list"}
+    assert asked_about(box).missing == ("harvest:offers:list",)
+    box.tokens.scopes = frozenset()
+    assert "Site Admin" in asked_about(box).faults[0]
+
+
 def test_check_names_missing_scopes_a_missing_role_and_bad_credentials() -> None:
     box = seeded(20)
     with connected(box) as adapter:
         health = adapter.check()
-        assert health.faults == ()
-        assert len(health.granted) == len(adapter.declaration.streams)
-        box.tokens.scopes = frozenset(health.granted) - {"harvest:scorecards:list"}
+        assert (health.faults, health.warnings, health.missing) == ((), (), ())
+        assert len(health.granted) == len(adapter.declaration.streams) + 4
+        box.tokens.scopes = frozenset(health.granted) - {"harvest:scorecards:list", "harvest:notes:create"}
         poorer = adapter.check()
-        assert poorer.missing == ("harvest:scorecards:list",)
-        assert "harvest:scorecards:list" in poorer.faults[0]
+        assert poorer.missing == ("harvest:scorecards:list", "harvest:notes:create")
+        assert "harvest:scorecards:list (the list scorecards)" in poorer.faults[0]
+        assert "harvest:notes:create (add_note)" in poorer.warnings[0]
         box.tokens.site_admin = False
-        assert "Site Admin" in adapter.check().faults[0]
+        told = adapter.check().faults
+        assert "Site Admin" in told[-1]
+        assert "candidates" in told[-1]
     with connected(box, note_visibility="everyone") as adapter:
         assert any("note_visibility" in fault for fault in adapter.check().faults)
     box.secrets = {**box.secrets, "client_secret": "wrong"}

@@ -15,6 +15,7 @@ import respx
 
 from adapters.lever.adapter import Lever
 from adapters.lever.sandbox import LeverSandbox
+from adapters.lever.sandbox_rows import SERVICE_USER
 from connector.adapter import Connection
 from connector.client import Client, Pace
 from connector.errors import CursorExpired, Retry, Unauthorized, Unsupported
@@ -363,14 +364,33 @@ def test_history_shows_in_visits_that_end_where_the_next_begins(house: House) ->
 
 
 def test_check_says_what_is_missing_and_what_to_do(house: House) -> None:
-    assert house.lever().check().faults == ()
+    health = house.lever().check()
+    assert (health.missing, health.faults) == ((), ())
+    assert health.clock_skew is not None
+    assert abs(health.clock_skew) < 3
     house.sandbox.denied = {"offers", "sources"}
     health = house.lever(confidential="yes", perform_as="nobody").check()
-    assert health.missing == ("sources:read:admin", "offers:read:admin")
+    assert health.missing == ("sources:read:admin", "offers:read:admin", "confidential:access")
     told = " ".join(health.faults)
-    assert all(word in told for word in ("sources:read:admin", "confidential", "perform_as"))
+    assert all(word in told for word in ("sources:read:admin (to pull sources)", "confidential", "perform_as"))
     (fault,) = house.lever(key="wrong").check().faults
     assert "API key" in fault
+
+
+def test_check_says_what_the_key_may_do_beyond_need_and_in_whose_name_writes_happen(house: House) -> None:
+    house.sandbox.denied = {"tags"}
+    assert house.lever().check().unused == ()
+    house.sandbox.denied = set()
+    house.sandbox.reads.confidential = True
+    health = house.lever(perform_as=SERVICE_USER).check()
+    assert health.unused == ("confidential:access", "tags:read:admin")
+    assert house.lever(confidential="yes").check().unused == ("tags:read:admin",)
+    user = next(one for one in house.sandbox.store.users if one["id"] == SERVICE_USER)
+    assert health.facts["writes happen as"] == f"{user['name']} (access role {user['accessRole']})"
+    assert "nobody" in house.lever(perform_as="").check().facts["writes happen as"]
+    assert health.facts["rate budget"].startswith("10 a second")
+    user["deactivatedAt"] = 1
+    assert any("deactivated" in fault for fault in house.lever(perform_as=SERVICE_USER).check().faults)
 
 
 def test_at_its_own_pace_lever_never_has_to_tell_it_to_wait() -> None:

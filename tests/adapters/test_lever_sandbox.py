@@ -233,6 +233,107 @@ def test_a_webhook_made_by_api_tells_its_token_once(seeded: tuple[LeverSandbox, 
     assert not sandbox.harness.hooks
 
 
+def test_a_webhook_tells_only_of_the_origins_that_it_wants_and_can_be_tried_when_it_is_made() -> None:
+    sandbox = LeverSandbox(limited=False)
+    sandbox.seed(world(20, now=NOW))
+    url = "http://127.0.0.1:9/"
+    with serve(sandbox) as http:
+
+        def made(path: str, event: str, **configuration: object) -> httpx.Response:
+            return http.post("/webhooks", json={"event": event, "url": url + path, "configuration": configuration})
+
+        referred = {"origins": ["referred"]}
+        assert made("a", "applicationCreated", conditions=referred).status_code == 201
+        assert made("b", "applicationCreated").status_code == 201
+        assert made("c", "contactCreated", conditions=referred).status_code == 400, "four events may have conditions"
+        assert made("c", "candidateHired", conditions={"origins": ["walked in"]}).status_code == 400
+        assert made("c", "candidateHired", verifyConnection=True).status_code == 201
+
+        def told() -> list[str]:
+            return sorted({it.url.removeprefix(url) for it in sandbox.harness.attempts})
+
+        def until(wanted: list[str]) -> list[str]:
+            ends = time.monotonic() + 10
+            while told() != wanted and time.monotonic() < ends:
+                time.sleep(0.02)
+            return told()
+
+        assert until(["c"]) == ["c"]
+        act(http, "apply", origin="applied")
+        assert until(["b", "c"]) == ["b", "c"]
+        act(http, "apply", origin="referred")
+        assert until(["a", "b", "c"]) == ["a", "b", "c"]
+
+
+def test_an_opportunity_that_is_made_by_api_belongs_to_whoever_has_the_address_already() -> None:
+    sandbox = LeverSandbox(limited=False)
+    sandbox.seed(world(60, now=NOW))
+    known = next(row for row in sandbox.store.rows.values() if row["emails"])
+    posting = next(iter(sandbox.store.postings))
+    with serve(sandbox) as http:
+        body = {"name": "Sam Field", "emails": [known["emails"][0].upper()], "postings": [posting], "tags": ["x"]}
+        assert http.post("/opportunities", json=body).status_code == 400, "perform_as is required"
+        answer = http.post("/opportunities", json=body, params={"perform_as": SERVICE})
+        assert (answer.status_code, answer.json()["deduped"]) == (201, True)
+        row = answer.json()["data"]
+        assert (row["contact"], row["stage"], row["origin"]) == (known["contact"], "lead-new", "sourced")
+        assert (row["name"], row["owner"], row["tags"][0]) == ("Sam Field", SERVICE, "x")
+        assert http.get(f"/opportunities/{row['id']}").json()["data"]["applications"] == row["applications"]
+        general = http.post("/opportunities", json={"name": "New"}, params={"perform_as": SERVICE}).json()
+        assert (general["deduped"], general["data"]["applications"]) == (False, [])
+        assert "opportunityLocation" not in general["data"]
+        for wrong in ({"postings": ["x"]}, {"stage": "x"}, {"origin": "x"}, {"createdAt": 1 << 50}, {"contact": "x"}):
+            assert http.post("/opportunities", json=wrong, params={"perform_as": SERVICE}).status_code == 400
+
+
+def test_a_contact_is_changed_for_all_its_opportunities_unless_it_was_anonymised() -> None:
+    sandbox = LeverSandbox(limited=False)
+    sandbox.seed(world(60, now=NOW))
+    row = next(row for row in sandbox.store.rows.values() if row["archived"] and len(row["emails"]) == 1)
+    path = f"/contacts/{row['contact']}"
+    with serve(sandbox) as http:
+        body = {"emails": ["new@example.org"], "location": "Leeds"}
+        changed = http.put(path, json=body).json()["data"]
+        assert "isAnonymized" not in changed
+        assert (changed["emails"], changed["location"]) == (["new@example.org"], {"name": "Leeds"})
+        shown = http.get(f"/opportunities/{row['id']}").json()["data"]
+        assert (shown["emails"], shown["location"]) == (["new@example.org"], "Leeds")
+        assert http.put("/contacts/nobody", json=body).status_code == 404
+        assert http.put(path, json={"location": {"name": "Leeds"}}).status_code == 400
+        for id in list(sandbox.store.contacts[row["contact"]]):
+            act(http, "archive", opportunity=id)
+            act(http, "anonymise", opportunity=id)
+        assert http.put(path, json=body).status_code == 400
+        made = http.post("/opportunities", json={"contact": row["contact"]}, params={"perform_as": SERVICE})
+        assert made.status_code == 400
+
+
+def test_interviews_come_in_panels_and_only_those_of_the_api_are_managed_from_outside() -> None:
+    sandbox = LeverSandbox(limited=False)
+    sandbox.seed(world(60, now=NOW))
+    id = next(id for id in sandbox.store.rows if sandbox.store.below(id, "interviews"))
+    path = f"/opportunities/{id}/panels"
+    with serve(sandbox) as http:
+        before = http.get(path).json()["data"]
+        assert before
+        assert not any(panel["externallyManaged"] for panel in before)
+        one = {"interviewers": [{"id": SERVICE}], "date": 1_800_000_000_000, "duration": 30, "subject": "Ward visit"}
+        body = {"timezone": "Europe/London", "interviews": [one, one | {"date": 1_800_003_600_000}]}
+        assert http.post(path, json=body).status_code == 400
+        by = {"perform_as": SERVICE}
+        made = http.post(path, json=body, params=by).json()["data"]
+        assert made["externallyManaged"]
+        assert made["end"] - made["start"] == 3_600_000 + 30 * 60_000
+        assert http.get(path).json()["data"][-1] == made
+        held = [it["id"] for it in http.get(f"/opportunities/{id}/interviews").json()["data"]]
+        assert {it["id"] for it in made["interviews"]} <= set(held)
+        bad: list[dict[str, Any]] = [{"interviews": []}, {"timezone": 1}]
+        bad.append({"interviews": [one | {"interviewers": [{"id": "x"}]}]})
+        for wrong in bad:
+            assert http.post(path, json=body | wrong, params=by).status_code == 400
+        assert http.get("/opportunities/nobody/panels").status_code == 404
+
+
 def test_native_rows_are_served_as_they_were_given() -> None:
     row = {
         "id": "o",

@@ -11,7 +11,7 @@ import pytest
 
 from adapters.mailchimp.adapter import Mailchimp
 from adapters.mailchimp.answers import SignupsThrottled, explain
-from adapters.mailchimp.sandbox import KEY, MailchimpSandbox
+from adapters.mailchimp.sandbox import KEY, LIST, MailchimpSandbox
 from adapters.mailchimp.settings import key
 from connector.adapter import Connection
 from connector.client import Client, Pace, Response
@@ -445,6 +445,16 @@ def test_a_campaign_reaches_those_with_the_tag_on_the_next_quarter_hour(tagged: 
     assert receipt(do(mailchimp, campaign())).already
 
 
+def test_who_loses_the_tag_after_a_campaign_was_scheduled_does_not_get_it(tagged: Running) -> None:
+    mailchimp = adapter(tagged)
+    receipt(do(mailchimp, action(Verb.ADD_TAG, "bea@example.org", tag="Silver")))
+    receipt(do(mailchimp, campaign()))
+    receipt(do(mailchimp, action(Verb.REMOVE_TAG, tag="Silver")))
+    sent_at = AT + timedelta(hours=1)
+    httpx.post(tagged.base_url + "/_sandbox/clock", json={"now": sent_at.isoformat()})
+    assert [row["address"] for row in state(tagged)["mailed"]] == ["bea@example.org"]
+
+
 @pytest.mark.parametrize("where", ["/content", "/send-checklist", "/actions/schedule"])
 @pytest.mark.parametrize("case", ["lost", "error", "html"])
 def test_a_campaign_broken_off_anywhere_is_resumed_and_sent_once(tagged: Running, where: str, case: str) -> None:
@@ -508,4 +518,6 @@ def test_a_viewer_a_free_plan_and_a_wrong_audience_are_found(platform: Running) 
     sandbox(platform).role, sandbox(platform).plan = "viewer", "forever_free"
     health = adapter(platform, audience="nope").check()
     assert health.missing == ("manager",)
-    assert len(health.faults) == 3
+    assert len(health.faults) == 2
+    assert any("free plan" in warning for warning in health.warnings)
+    assert any(f"write audience: {LIST}" in fault for fault in health.faults)

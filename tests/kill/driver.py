@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from connector import accounts, cadence, house, plan, scheduler, settings, sync
+from connector import accounts, applying, cadence, house, plan, scheduler, settings, sync
 from connector.house import House
 from connector.store import Sqlite
 
@@ -95,7 +95,7 @@ def switched_on(it: House) -> bool:
     made = plan.make(it.store, it.desk, now=it.clock())
     if not any(rule.new or rule.add for rule in made.rules) and not any(one.joining for one in made.cadences):
         return False
-    plan.apply(it.store, it.desk, made, now=it.clock())
+    applying.apply(it.store, it.desk, made, now=it.clock())
     return True
 
 

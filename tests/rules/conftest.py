@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from connector.facts import LISTS, TABLES, mirror, of
+from connector.places import Places
 from connector.rules import ANSWERS, Context, RuleSet, Vocabulary, fill, load
 
 Person = Mapping[str, Any]
@@ -23,6 +24,7 @@ def vocabulary() -> Vocabulary:
         skills={"nursing": ("RN", "registered nurse"), "icu": ("intensive care",), "python": (), "go": (), "java": ()},
         functions={"engineering": ("software",), "nursing": ()},
         regions={"North West": ("north-west england",), "Yorkshire": (), "Wales": ("Cymru",)},
+        places=Places(home="GB", regions="itl"),
         zone=ZoneInfo("Europe/London"),
     )
 

@@ -245,7 +245,7 @@ def test_the_why_shows_every_line_what_was_seen_and_what_would_change_it(example
 def test_the_why_of_a_yes_names_its_grounds_and_its_end(example: RuleSet) -> None:
     why = explain(example.rules[0], AMINA, at(NOW, example))
     assert why.deciding == (
-        "yes: status rejected (saw rejected); furthest_stage at least onsite (saw final); scorecard_average at least 3.5"
+        "yes: status rejected; furthest_stage at least onsite (saw final); scorecard_average at least 3.5"
         " (saw 4.1); rejection_reason none_of misconduct, failed_background_check (saw other_candidate);"
         " decided within the last 18 months (saw 2025-06-01 00:00); not: employment hired (saw none)"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import time
+from datetime import UTC, datetime, time
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from connector.clock import Span
 from connector.facts import FACTS, PROTECTED, protected
 from connector.rules import RuleSet, Vocabulary, load
 from connector.rules.entries import Again, Approve
+from connector.rules.meaning import examined
 
 EXAMPLES = Path(__file__).parent / "examples"
 SIX = ("silver-medallists", "segments", "cadences", "roles", "consent", "surveys")
@@ -24,6 +25,10 @@ def six() -> dict[str, str]:
 
 def problems(text: str, vocabulary: Vocabulary) -> list[str]:
     return [str(problem) for problem in load({"r.yaml": text}, vocabulary).problems]
+
+
+def meant_by(rules: RuleSet) -> RuleSet:
+    return examined(rules, now=datetime(2026, 11, 23, tzinfo=UTC))
 
 
 def who(lines: str, vocabulary: Vocabulary) -> list[str]:
@@ -169,7 +174,7 @@ def test_no_fact_of_the_registry_is_a_protected_characteristic() -> None:
             "who: {region: Wales}\n    keep: {tags: [x]}\n    approve: {by: a@example.org, above: many}",
             "`many` cannot be",
         ),
-        ("who: {region: Wales}\n    keep: {tags: [x]}\n    limits: {per_person: one a month}", "`1 every 90 days`"),
+        ("who: {region: Wales}\n    do: {event: x}\n    limits: {per_person: one a month}", "`1 every 90 days`"),
         ("keep: {tags: [x]}", "`who` is missing here"),
     ],
 )
@@ -226,12 +231,12 @@ def test_no_rule_can_subscribe_anybody_again(vocabulary: Vocabulary) -> None:
 
 def test_a_cadence_without_a_line_on_consent_is_warned_about(rules_of: Read) -> None:
     cadence = "cadences:\n  - {{cadence: c, who: {who}, send: {{every: 1 month, rotate: [{{template: t}}]}}}}\n"
-    warned = rules_of(cadence.format(who="{region: Wales}")).warnings
+    warned = meant_by(rules_of(cadence.format(who="{region: Wales}"))).warnings
     assert [str(warning) for warning in warned] == [
         "rules.yaml:3:5  cadence `c` writes to people, but its `who` has no line `consent.email: yes`"
     ]
-    assert rules_of(cadence.format(who="{region: Wales, consent.email: yes}")).warnings == ()
-    assert rules_of(cadence.format(who="{consent.email: {equals: yes, if_unknown: yes}}")).warnings != ()
+    assert meant_by(rules_of(cadence.format(who="{region: Wales, consent.email: yes}"))).warnings == ()
+    assert meant_by(rules_of(cadence.format(who="{consent.email: {equals: yes, if_unknown: yes}}"))).warnings != ()
 
 
 def test_a_word_outside_the_vocabulary_is_a_doubt_and_not_a_problem(rules_of: Read) -> None:

@@ -1,11 +1,14 @@
-"""Closures and SQL are two readings of one tree. Here they are held equal, unknowns included, for every operator."""
+"""Closures, SQL and the why-tree are three readings of one rule. Here they are held equal, unknowns included, for every
+operator; and what the clock will change is held to a calendar."""
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,18 +19,25 @@ from hypothesis import strategies as st
 from connector.clock import stamp
 from connector.facts import LISTS, Fact, fold, of
 from connector.rules import (
+    Answer,
     Context,
+    Line,
     RuleSet,
+    Tree,
     Vocabulary,
+    compile_rule,
     compile_tree,
     edges,
     explain,
     judge_all,
     load,
+    moments,
     next_change,
     touched,
 )
+from connector.rules.judge import latest_of
 from connector.rules.operators import OPERATORS, words_for
+from connector.rules.tree import All, AnyOf, Default, Items, Leaf, Not
 
 #: Enough for every change; set KEEPWARM_EXAMPLES=2000 for a long look.
 EXAMPLES = int(os.environ.get("KEEPWARM_EXAMPLES", "60"))
@@ -35,6 +45,11 @@ NOW = datetime(2026, 3, 29, 9, 30, tzinfo=UTC)  # the day on which London's cloc
 SPANS = ("0 days", "90 minutes", "7 days", "1 month", "18 months", "2 years")
 STAGES = ("applied", "phone_screen", "onsite", "final", "offer")
 WORDS = ("nursing", "icu", "élan_vital", "100%", "straße", "x")
+TOWNS = ("Manchester", "Stockport", "Leeds", "Newport, Wales")
+DISTANCES = ("10 miles of Manchester", "60 km of Leeds", "1 mile of Newport, Wales")
+#: So far the calendar goes that forecasts are held to.
+DAYS = 800
+Facts = Mapping[str, Any]
 InSql = Callable[[RuleSet, Sequence[dict[str, Any]], Context], dict[str, dict[int, bool | None]]]
 
 instants = st.one_of(
@@ -48,6 +63,7 @@ def value_of(fact: Fact) -> st.SearchStrategy[Any]:
     """A value as the mirror keeps it."""
     made: dict[str, st.SearchStrategy[Any]] = {
         "text": st.sampled_from(fact.values or WORDS).map(fold),
+        "town": st.sampled_from(TOWNS).map(fold),
         "stage": st.sampled_from((*STAGES, "a_step_of_yesterday")),
         "number": st.sampled_from((0.0, 1.0, 3.5, 4.25)),
         "whole": st.integers(0, 4),
@@ -86,6 +102,7 @@ def operand(fact: Fact, name: str) -> st.SearchStrategy[Any]:
         return st.lists(operand(fact, "equals"), min_size=1, max_size=3)
     made: dict[str, st.SearchStrategy[Any]] = {
         "text": st.sampled_from(fact.values or WORDS),
+        "town": st.sampled_from(DISTANCES if name == "within" else TOWNS),
         "words": texts,
         "stage": st.sampled_from(STAGES),
         "number": st.sampled_from(("0", "1", "3.5", "4")),
@@ -165,24 +182,6 @@ slow = settings(
 )
 
 
-@slow
-@given(block=blocks, pool=people(), role=st.none() | rows("role"))
-def test_closures_sql_and_the_why_tree_give_one_answer(
-    block: dict[str, Any],
-    pool: list[dict[str, Any]],
-    role: dict[str, Any] | None,
-    vocabulary: Vocabulary,
-    in_sql: InSql,
-) -> None:
-    rule_set = read([about_a_role(block)], vocabulary)
-    context = Context(now=NOW, zone=vocabulary.zone, role=role)
-    rule = rule_set.rules[0]
-    check = compile_tree(rule.condition)
-    closures = {number: check(person, context) for number, person in enumerate(pool, 1)}
-    assert in_sql(rule_set, pool, context)["one"] == closures
-    assert {number: explain(rule, person, context).answer for number, person in enumerate(pool, 1)} == closures
-
-
 def example_operands(fact: Fact, name: str) -> list[Any]:
     """Every value worth trying for one operator, without chance."""
     if name in ("same_as", "shares_with"):
@@ -190,6 +189,7 @@ def example_operands(fact: Fact, name: str) -> list[Any]:
         return [f"role.{each.name}" for each in of("role").values() if each.type == kinds and each.kind == fact.kind]
     single: dict[str, list[Any]] = {
         "text": list(fact.values or WORDS),
+        "town": list(DISTANCES if name == "within" else TOWNS),
         "words": list(WORDS),
         "stage": list(STAGES),
         "number": ["0", "1", "3.5", "5"],
@@ -207,6 +207,7 @@ def example_values(fact: Fact) -> list[Any]:
     moments = [moment + shift for moment in edges_of_spans for shift in (-just, 0 * just, just)]
     made: dict[str, list[Any]] = {
         "text": [fold(word) for word in fact.values or WORDS],
+        "town": [fold(word) for word in (*TOWNS, "Lagos, Nigeria")],
         "words": [frozenset(map(fold, some)) for some in ((), WORDS[:1], WORDS[1:3], WORDS)],
         "stage": [*STAGES, "a_step_of_yesterday"],
         "number": [0.0, 0.5, 1.0, 3.5, 5.0],
@@ -330,3 +331,191 @@ def test_the_next_change_is_a_change_and_nothing_changes_before_it(
             assert check(person, Context(now=moment, zone=vocabulary.zone)) is not now
             just_before = moment - timedelta(microseconds=1)
             assert check(person, Context(now=just_before, zone=vocabulary.zone)) is now
+
+
+# the why-tree, line by line, and the clock's forecast against a calendar
+
+
+def both(answers: Sequence[Answer]) -> Answer:
+    """Kleene's *and*."""
+    return False if False in answers else None if None in answers else True
+
+
+def either(answers: Sequence[Answer]) -> Answer:
+    return True if True in answers else None if None in answers else False
+
+
+def opposite(answer: Answer) -> Answer:
+    return None if answer is None else not answer
+
+
+def agrees(tree: Tree, line: Line, facts: Facts, context: Context) -> None:
+    """Every line says what its part of the rule says by itself, and what the lines below it make."""
+    assert line.answer is compile_tree(tree)(facts, context)
+    match tree:
+        case All(parts=parts) | AnyOf(parts=parts):
+            joined = both if isinstance(tree, All) else either
+            assert line.answer is joined([below.answer for below in line.parts])
+            for part, below in zip(parts, line.parts, strict=True):
+                agrees(part, below, facts, context)
+        case Not(part=All() | AnyOf() | Not() | Default() as part):
+            (below,) = line.parts or (line,)
+            if line.parts and line.how == "not":
+                assert line.answer is opposite(below.answer)
+                agrees(part, below, facts, context)
+        case Default(part=part, yes=yes):
+            inside = compile_tree(part)(facts, context)
+            assert line.answer is (yes if inside is None else inside)
+            if inside is not None:
+                agrees(part, line, facts, context)
+        case Items():
+            one_item(tree, line, facts, context)
+        case Leaf():
+            assert line.parts == ()
+            assert line.fact == tree.fact.name
+
+
+def one_item(tree: Items, line: Line, facts: Facts, context: Context) -> None:
+    """Of several applications the one that comes nearest is shown, whole."""
+    found = list(facts.get(LISTS[tree.scope], ()))
+    if not found:
+        assert line.parts == ()
+        assert line.answer is False
+        return
+    shown = [latest_of(found, tree.scope)] if tree.latest else found
+    where = compile_tree(tree.where)
+    answers = [where(item, context) for item in shown]
+    nearest = either(answers)
+    assert both([below.answer for below in line.parts]) is nearest
+    if tree.least == 1:
+        assert line.answer is nearest
+    whole = Line(answer=nearest, text="", saw="", at=tree.at, parts=line.parts, how="all")
+    parts = tree.where if isinstance(tree.where, All) else All((tree.where,), tree.at)
+    assert any(
+        _fits(parts, whole, item, context) for item, answer in zip(shown, answers, strict=True) if answer is nearest
+    )
+
+
+def _fits(tree: All, line: Line, item: Facts, context: Context) -> bool:
+    return [below.answer for below in line.parts] == [compile_tree(part)(item, context) for part in tree.parts]
+
+
+one_line = st.one_of(lines("person"), item_lines())
+
+
+@slow
+@given(block=blocks, unless=st.none() | one_line, pool=people(), role=st.none() | rows("role"))
+def test_closures_sql_and_every_line_of_the_why_tree_agree(
+    block: dict[str, Any],
+    unless: dict[str, Any] | None,
+    pool: list[dict[str, Any]],
+    role: dict[str, Any] | None,
+    vocabulary: Vocabulary,
+    in_sql: InSql,
+) -> None:
+    made = about_a_role(block) | ({} if unless is None else {"unless": unless})
+    rule_set = read([made], vocabulary)
+    rule, context = rule_set.rules[0], Context(now=NOW, zone=vocabulary.zone, role=role)
+    found = in_sql(rule_set, pool, context)["one"]
+    for number, person in enumerate(pool, 1):
+        why = explain(rule, person, context)
+        assert why.answer is compile_rule(rule)(person, context)
+        assert why.answer is found[number]
+        assert why.line.answer is not None or why.answer is None
+        if rule.unless is None:
+            agrees(rule.who, why.root, person, context)
+            continue
+        *who, unless_ = why.root.parts
+        agrees(Not(rule.unless, rule.unless.at), unless_, person, context)
+        whole = compile_tree(rule.who)(person, context)
+        assert why.answer is both([whole, unless_.answer])
+        assert both([line.answer for line in who]) is whole
+
+
+@slow
+@given(rules=chains(), pool=people())
+def test_rules_that_read_each_others_tags_are_explained_as_they_are_judged(
+    rules: list[dict[str, Any]], pool: list[dict[str, Any]], vocabulary: Vocabulary, in_sql: InSql
+) -> None:
+    rule_set = read(rules, vocabulary)
+    judge, context = judge_all(rule_set), Context(now=NOW, zone=vocabulary.zone)
+    found = in_sql(rule_set, pool, context)
+    for number, person in enumerate(pool, 1):
+        answers = judge(person, context)
+        for rule in rule_set.standing:
+            # what stands in the answers is what was heard before: a no is left out, as in the court
+            seen = context.knowing({name: it for name, it in answers.items() if it is not False and name != rule.name})
+            why = explain(rule, person, seen)
+            assert why.answer is answers[rule.name]
+            assert why.answer is found[rule.name][number]
+            agrees(rule.condition, why.root, person, seen)
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """A context for each of many days, made once: they remember the limits that their moment implies."""
+
+    days: tuple[Context, ...]
+
+
+@functools.cache
+def calendar(zone: Any) -> Calendar:
+    return Calendar(tuple(Context(now=NOW + timedelta(days=day), zone=zone) for day in range(DAYS)))
+
+
+@slow
+@given(block=blocks, pool=people())
+def test_the_forecast_is_what_a_look_at_every_day_finds(
+    block: dict[str, Any], pool: list[dict[str, Any]], vocabulary: Vocabulary
+) -> None:
+    rule = read([about_a_role(block)], vocabulary).rules[0]
+    check, days = compile_rule(rule), calendar(vocabulary.zone).days
+    for person in pool:
+        now = check(person, days[0])
+        changed = next((day for day in days if check(person, day) is not now), None)
+        forecast = next_change(rule, person, days[0])
+        if changed is not None:
+            assert forecast is not None
+            assert forecast <= changed.now
+        if forecast is not None:
+            assert check(person, Context(now=forecast, zone=vocabulary.zone)) is not now
+            if changed is None or forecast <= changed.now - timedelta(days=1):
+                blinks(check, person, forecast, now, vocabulary)
+
+
+def blinks(check: Any, person: Facts, forecast: datetime, now: Answer, vocabulary: Vocabulary) -> None:
+    """A change that no look at a whole day shows was over before the next of them, or is beyond the last."""
+    beyond = NOW + timedelta(days=DAYS - 1)
+    if forecast >= beyond:
+        return
+    following = next(day for day in calendar(vocabulary.zone).days if day.now >= forecast)
+    assert check(person, following) is now
+
+
+@slow
+@given(block=blocks, pool=people(), at=st.integers(1, DAYS - 2))
+def test_no_day_on_which_an_answer_differs_is_without_a_moment_before_it(
+    block: dict[str, Any], pool: list[dict[str, Any]], at: int, vocabulary: Vocabulary
+) -> None:
+    """What a simulation of a rule goes by: between two days of different answers there is a moment."""
+    rule = read([about_a_role(block)], vocabulary).rules[0]
+    check, days = compile_rule(rule), calendar(vocabulary.zone).days
+    for person in pool:
+        found = set(moments(rule.condition, person, days[0]))
+        before, after = days[at], days[at + 1]
+        if check(person, before) is not check(person, after):
+            assert any(before.now < moment <= after.now for moment in found)
+
+
+def test_the_whole_of_it_can_fail(vocabulary: Vocabulary, mirror_of: Callable[..., sqlite3.Connection]) -> None:
+    """A tree whose lines were turned round is caught."""
+    rule = read([about_a_role({"region": "x", "city": "y"})], vocabulary).rules[0]
+    context = Context(now=NOW, zone=vocabulary.zone)
+    why = explain(rule, {"region": "x", "city": "z"}, context)
+    wrong = Line(answer=True, text="", saw="", at=why.root.at, parts=why.root.parts, how="all")
+    caught = False
+    try:
+        agrees(rule.who, wrong, {"region": "x", "city": "z"}, context)
+    except AssertionError:
+        caught = True
+    assert caught

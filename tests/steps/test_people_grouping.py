@@ -143,3 +143,12 @@ def test_a_person_keeps_their_number_through_a_restart_and_gets_no_one_elses(hom
     home.restart()
     home.tell("ats", cast.candidate("2", "a@example.org", at=home.now))
     assert home.person("ats", "2") > first
+
+
+def test_an_application_may_go_to_another_person_before_a_merge_is_told(home: Home, cast: Cast) -> None:
+    home.tell(
+        "ats", cast.candidate("1", "a@example.org"), cast.candidate("2", "b@example.org"), cast.application("7", "1")
+    )
+    home.now += timedelta(minutes=1)
+    home.tell("ats", cast.application("7", "2", at=home.now))
+    assert [len(home.facts(home.person("ats", it))["applications"]) for it in "12"] == [0, 1]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from connector import plan
+from connector import applying, plan
 from connector.flow import Verb
 from connector.model import Status
 from connector.plan import PlanRefused
@@ -134,7 +134,7 @@ def test_more_removals_than_a_rule_may_make_stop_it_whole_until_a_person_approve
     assert made.rules[0].limit
     with pytest.raises(PlanRefused, match="--approve silver"):
         home.apply(made)
-    plan.apply(home.store, home.house.desk, made, now=home.now, approve=["silver"])
+    applying.apply(home.store, home.house.desk, made, now=home.now, approve={"silver": "Sam"})
     home.turn()
     assert untagged(home) == 70
 
@@ -165,11 +165,11 @@ def test_applying_goes_on_where_it_was_killed(crowd: Callable[..., Home]) -> Non
         raise Killed
 
     with pytest.raises(Killed):
-        plan.apply(home.store, home.house.desk, made, now=home.now, progress=kill)
+        applying.apply(home.store, home.house.desk, made, now=home.now, progress=kill)
     home.restart()
     home.push()
     assert 0 < tagged(home) < 130
-    plan.apply(home.store, home.house.desk, made, now=home.now, resumed=True)
+    applying.apply(home.store, home.house.desk, made, now=home.now, resumed=True)
     home.turn()
     assert tagged(home) == 130
     assert len({action.key for action in home.platforms["ats"].took}) == len(home.platforms["ats"].took) == 260
@@ -181,6 +181,6 @@ def test_applying_twice_changes_nothing_more(crowd: Callable[..., Home]) -> None
     home.apply(made)
     home.turn()
     before = list(home.platforms["ats"].took)
-    plan.apply(home.store, home.house.desk, made, now=home.now, resumed=True)
+    applying.apply(home.store, home.house.desk, made, now=home.now, resumed=True)
     home.turn()
     assert home.platforms["ats"].took == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -201,6 +202,17 @@ def test_only_one_holder_calls_an_account_and_a_dead_ones_lane_is_free_at_once(s
     # a process that opens the database has its lock, so whoever held a lane before is dead
     home.restart()
     assert lane(home, account).hold()
+
+
+def test_a_list_that_tells_what_nothing_else_does_is_walked_whole_more_often(source: Source) -> None:
+    home, adapter, account = source
+    walk(home, account)
+    often = replace(PEOPLE, reconcile=timedelta(days=1))
+    for days, stream, since in ((1, PEOPLE, True), (1, often, False), (7, PEOPLE, False)):
+        home.now += timedelta(days=days)
+        sync.step(home.store, account, stream, now=home.now, run=1)
+        sync.reconcile(home.store, account, stream, now=home.now)
+        assert (adapter.asked[-1][1].since is not None) is since
 
 
 def test_sync_needs_something_to_pull_from(home: Home) -> None:

@@ -23,7 +23,7 @@ from connector.store import Locked, Sqlite, Tx, Undone, protocol
 from connector.store.protocol import Store
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
-STATIONS = ("inbox", "records", "mirror", "ledger", "outbox", "schedule")
+STATIONS = ("inbox", "records", "mirror", "ledger", "outbox", "schedule", "uses", "objections", "doubts", "retention")
 
 
 @pytest.fixture

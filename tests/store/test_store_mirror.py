@@ -27,6 +27,7 @@ _TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 _VALUES: dict[str, st.SearchStrategy[Any]] = {
     "text": _TEXT,
     "stage": _TEXT,
+    "town": _TEXT,
     "number": st.floats(allow_nan=False, allow_infinity=False),
     "whole": st.integers(-(2**63), 2**63 - 1),
     "yesno": st.booleans(),

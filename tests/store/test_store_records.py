@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -26,6 +27,7 @@ from connector.model import (
     User,
 )
 from connector.store.protocol import Store
+from connector.store.records import Replaced
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 FEW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -162,7 +164,7 @@ def test_a_change_marks_the_candidates_it_tells_something_about(store: Store) ->
 def test_reference_data_is_reported_instead(store: Store) -> None:
     job = Job(ref=ref("job", "104"), title="Nurse", status="open", updated_at=NOW)
     applied = store.write(lambda tx: tx.records.apply([job, candidate("1")], received_at=NOW))
-    assert (applied.changed, applied.reference) == (2, (ref("job", "104"),))
+    assert (applied.changed, applied.reference) == (2, (Replaced(None, job),))
     assert dirty(store) == {"1"}
 
 
@@ -237,3 +239,14 @@ def test_what_is_forgotten_leaves_nothing_but_that_it_is_gone(store: Store) -> N
     with store.reading() as tx:
         assert tx.records.get(ref("candidate", "1")) == Gone(ref=ref("candidate", "1"), anonymised=True)
     assert apply(store, candidate("1", -1, city="Leeds")) == 0, "an older page does not bring it back"
+
+
+def test_what_goes_to_another_marks_the_one_who_had_it(store: Store) -> None:
+    apply(store, candidate("1"), candidate("2"), application("7", "1"), application("8", "2"))
+    visit = Interview(ref=ref("interview", "5"), application=ref("application", "7"), updated_at=at(1))
+    apply(store, visit)
+    dirty(store)
+    apply(store, msgspec.structs.replace(visit, application=ref("application", "8"), updated_at=at(2)))
+    assert dirty(store) == {"1", "2"}
+    apply(store, application("7", "2", 3))
+    assert dirty(store) == {"1", "2"}

@@ -161,3 +161,25 @@ def test_messages_of_one_mailing_are_marked_together_and_only_while_queued(store
             "mail_1:b": ("sent", NOW),
             "mailx1:c": ("queued", None),
         }
+
+
+def test_a_mailing_is_abandoned_once_nobody_is_to_get_it_any_more(store: Store) -> None:
+    def message(person: int, state: str) -> Message:
+        return Message(
+            id=f"kw-a:{person}", person=person, cadence="c", template="t", purpose="marketing", state=state, due_at=NOW,
+            sent_at=NOW if state == "sent" else None,
+        )  # fmt: skip
+
+    def abandoned() -> bool:
+        with store.reading() as tx:
+            return tx.schedule.abandoned("kw-a:")
+
+    assert not abandoned()
+    store.write(lambda tx: tx.schedule.message([message(1, "queued"), message(2, "sent")]))
+    store.write(lambda tx: tx.schedule.unsend("kw-a:1", why="applied"))
+    assert not abandoned()
+    store.write(lambda tx: tx.schedule.unsend("kw-a:2", why="applied"))
+    assert abandoned()
+    with store.reading() as tx:
+        (held,) = tx.schedule.messages(2)
+        assert (held.state, held.sent_at, held.why, tx.schedule.last_sent(2)) == ("failed", None, "applied", None)

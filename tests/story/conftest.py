@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from connector import accounts, house, plan, scheduler
+from connector import accounts, applying, house, plan, scheduler
 from connector import settings as settings_
 from connector.cli.sandboxes import Stage, instead, staged
 from connector.house import House
@@ -227,7 +227,7 @@ def door_of(it: House) -> Iterator[str]:
         try:
             scheduler.drain(it, full=True)
             made = plan.make(it.store, it.desk, now=it.clock())
-            plan.apply(it.store, it.desk, made, now=it.clock())
+            applying.apply(it.store, it.desk, made, now=it.clock())
             running.start()
             it_runs.set()
             yield "http://{}:{}".format(*bound.getsockname()[:2])

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from connector import accounts, house, plan, scheduler, sync
+from connector import accounts, applying, house, plan, scheduler, sync
 from connector.accounts import Accounts
 from connector.adapter import Fetches, Pulls
 from connector.flow import Delivery
@@ -201,7 +201,7 @@ def outbox(it: House) -> list[dict[str, Any]]:
 
 
 def switched_on(it: House) -> None:
-    plan.apply(it.store, it.desk, plan.make(it.store, it.desk, now=EVENING), now=EVENING)
+    applying.apply(it.store, it.desk, plan.make(it.store, it.desk, now=EVENING), now=EVENING)
     scheduler.settle(it, now=EVENING)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from connector import accounts, house, plan, scheduler
+from connector import accounts, applying, house, plan, scheduler
 from connector.house import House
 from connector.settings import Settings
 from connector.store import Sqlite
@@ -42,7 +42,7 @@ class Desk:
         scheduler.drain(self.house, full=full)
 
     def apply(self) -> None:
-        plan.apply(self.house.store, self.house.desk, self.plan(), now=self.now)
+        applying.apply(self.house.store, self.house.desk, self.plan(), now=self.now)
         scheduler.drain(self.house, pull=False)
 
     def plan(self) -> plan.Plan:
