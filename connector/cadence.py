@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from connector import acts
+from connector import acts, shadow
 from connector.court import Facts, Heard, share
 from connector.decide import Bench, member_of
 from connector.guard import LETTING_GO, PATIENCE, Guard, zone_of
@@ -77,10 +77,11 @@ def review(
     for cadence in bench.court.rules.cadences:
         room = _room(tx, cadence, now)
         for person, known in facts.items():
-            if not bench.court.acts(cadence, activations, person):
-                continue
             context = _context(desk, heard[person], now)
             before = held.get((cadence.name, person))
+            if not bench.court.acts(cadence, activations, person):
+                _in_shadow(tx, desk, cadence, person, known, context, before)
+                continue
             after = reviewed(desk, cadence, person, known, context, before, now=now, messages=tx.schedule.messages)
             if after is None or (before is None and room <= 0):
                 continue
@@ -90,6 +91,18 @@ def review(
             if after.state == "stopped":
                 cancel(tx, cadence.name, person, after.why, now=now)
     return counts
+
+
+def _in_shadow(
+    tx: Tx, desk: Desk, cadence: Cadence, person: int, facts: Facts, context: Context, before: Enrolment | None
+) -> None:
+    """Who would join by a version that does not act for them: kept once."""
+    court = desk.bench.court
+    if before is not None or cadence.mode == "off" or court.judge(cadence, facts, context) is not True:
+        return
+    if court.stops(cadence.name, facts, context) is False:
+        would = shadow.decided(court, cadence, person, facts, context, occasion=f"joins:{cadence.hash[:12]}")
+        tx.shadows.keep([would], most=shadow.MOST)
 
 
 def _context(desk: Desk, heard: Mapping[str, Heard], now: datetime) -> Context:
@@ -229,7 +242,7 @@ def _one(
     if way is None or profile is None or profile.email is None:
         why = f"template {template} is not under `messages` in settings" if way is None else "no address"
         return _miss(tx, desk, cadence, enrolment, facts, why, now=now)
-    message = _message(cadence, template, enrolment, slot, way)
+    message = _message(cadence, template, enrolment, slot, way, set_hash=desk.bench.court.rules.hash)
     queued = _actions(tx, desk, cadence, message, way, profile.email, mailings, now=now)
     held = desk.guard.judge(tx, queued[-1], now=now)
     if held is not None and held.until is not None and held.until - planned <= PATIENCE:
@@ -264,7 +277,9 @@ def next_piece(desk: Desk, cadence: Cadence, facts: Facts, seen: Sequence[Messag
     return min(fitting, key=lambda template: last[template])
 
 
-def _message(cadence: Cadence, template: str, enrolment: Enrolment, slot: datetime, way: MessageSettings) -> Message:
+def _message(
+    cadence: Cadence, template: str, enrolment: Enrolment, slot: datetime, way: MessageSettings, *, set_hash: str
+) -> Message:
     prefix = f"{marker(cadence.name, template, slot)}:" if way.by == "campaign" else f"{cadence.name}:{enrolment.n}:"
     joined = "" if way.by == "campaign" else f":{enrolment.joined_at:%Y%m%dT%H%M%S}"
     return Message(
@@ -275,6 +290,8 @@ def _message(cadence: Cadence, template: str, enrolment: Enrolment, slot: dateti
         purpose="marketing",
         state="queued",
         due_at=slot,
+        rule_hash=cadence.hash,
+        set_hash=set_hash,
     )
 
 
@@ -320,6 +337,7 @@ def _miss(
     missed = message or Message(
         id=f"{cadence.name}:{enrolment.n}:{enrolment.person}:{enrolment.joined_at:%Y%m%dT%H%M%S}", person=enrolment.person,
         cadence=cadence.name, template="", purpose="marketing", state="missed", due_at=enrolment.due_at or now,
+        rule_hash=cadence.hash, set_hash=desk.bench.court.rules.hash,
     )  # fmt: skip
     tx.schedule.message([replace(missed, state="missed", why=why)])
     _advance(tx, desk, cadence, enrolment, facts, now=now, why=why)
@@ -344,6 +362,8 @@ def _advance(
                 state="missed",
                 due_at=due,
                 why="its time passed while nothing could be sent",
+                rule_hash=cadence.hash,
+                set_hash=desk.bench.court.rules.hash,
             )
         )
         n += 1

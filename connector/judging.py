@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from connector import cadence, decide, occasions, recall
+from connector import cadence, decide, occasions, recall, shadow
 from connector.cadence import Desk
 from connector.court import Heard
 from connector.store import Sqlite, Tx
@@ -37,6 +37,7 @@ def judge(tx: Tx, desk: Desk, people: Sequence[int], *, now: datetime, plan: str
     facts = tx.mirror.facts_of(people)
     standing = occasions.standing_of(tx, people)
     heard = {person: desk.bench.court.hear_all(facts[person], standing[person], now=now) for person in facts}
+    shadow.changed(tx, desk.bench.court, facts, heard, standing, context=desk.bench.court.context(now))
     _remember(tx, heard, standing)
     counts = decide.settle(tx, desk.bench, facts, heard, now=now, plan=plan)
     counts += occasions.act(tx, desk.bench, facts, heard, now=now)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from connector import acts
+from connector import acts, shadow
 from connector.clock import stamp, unstamp
 from connector.court import Facts, Heard, hear, share
 from connector.decide import Bench, member_of
@@ -55,12 +55,14 @@ def act(
         if active is None or active.hash != rule.hash or (rule.when and rule.when.event.startswith("role_")):
             continue
         for person, known in facts.items():
-            if not bench.court.acts(rule, activations, person):
-                continue
+            live = bench.court.acts(rule, activations, person)
             before = done.get((rule.name, person), {})
             context = bench.court.context(now, answers=_answers(heard[person]))
             for occasion in _occasions(tx, bench, rule, person, known, context, active, now=now):
-                if _may(rule, before, occasion, bench, now) and _allowed(tx, bench, rule, person, now=now):
+                if not live:
+                    would = shadow.decided(bench.court, rule, person, known, context, occasion=occasion.id)
+                    tx.shadows.keep([would], most=shadow.MOST)
+                elif _may(rule, before, occasion, bench, now) and _allowed(tx, bench, rule, person, now=now):
                     before[occasion.id] = now
                     counts["done"] += _do(tx, bench, rule, person, known, context, occasion, now=now)
     return +counts

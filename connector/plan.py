@@ -31,6 +31,8 @@ SAMPLES = 10
 #: Counts may have moved by this share since the plan was made.
 DRIFT = 0.01
 WEEK = timedelta(days=7)
+#: Near misses are counted among about so many people, at most twice as many.
+SURVEYED = 100_000
 
 
 class Sample(msgspec.Struct, frozen=True):
@@ -40,7 +42,7 @@ class Sample(msgspec.Struct, frozen=True):
 
 
 class Near(msgspec.Struct, frozen=True):
-    """People for whom this test, and no other, says no or unknown."""
+    """People for whom this test, and no other, says no or unknown. In a large pool reckoned from a part of it."""
 
     test: str
     people: int
@@ -101,7 +103,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     cadences: tuple[CadencePlan, ...]
     #: People who objected elsewhere and are still mailable in an audience: they will be unsubscribed there.
     opt_outs: int = 0
-    #: Rules with `do:` that applying switches on: name → hash.
+    #: Rules with `do:` that applying switches on, in shadow or live: name → hash.
     doing: dict[str, str] = {}
     #: Rule or cadence over its limit → who let it.
     approved: dict[str, str] = {}
@@ -132,7 +134,7 @@ def make(store: Sqlite | ReadOnly, desk: Desk, *, now: datetime) -> Plan:
             rules=tuple(_rule_plans(tx, bench, pool, now=now)),
             cadences=tuple(_cadence_plan(tx, bench, pool, it, now=now) for it in bench.court.rules.cadences),
             opt_outs=len(tx.mirror.objectors(audiences)) + objections.strangers(tx, bench.accounts),
-            doing={rule.name: rule.hash for rule in bench.rules if rule.kind == "do" and rule.mode == "live"},
+            doing={rule.name: rule.hash for rule in bench.rules if rule.kind == "do" and rule.mode != "off"},
         )
 
 
@@ -167,10 +169,10 @@ def _rule_plans(tx: Tx, bench: Bench, pool: Pool, *, now: datetime) -> Iterator[
             keep=mine.counts["keep"] + mine.counts["share"],
             adopt=mine.counts["adopt"],
             veto=mine.counts["veto"],
-            held=pool.held(rule) if rule and name in pool.stale else {},
+            held=pool.held(rule) if rule and new else {},
             limit=limit or _above(rule, mine.counts["add"]) or _unexpected(rule, yes),
             approver=rule.approve.by if rule and rule.approve else "",
-            near=_near(tx, bench, rule, now=now) if rule and name in pool.stale else (),
+            near=_near(tx, bench, rule, now=now) if rule and new else (),
             samples=tuple(_samples(tx, bench, rule, mine, now=now)) if rule else (),
         )
 
@@ -204,11 +206,12 @@ def _above(entry: Rule | Cadence | None, people: int) -> str:
 
 
 def _near(tx: Tx, bench: Bench, rule: Rule, *, now: datetime) -> tuple[Near, ...]:
-    hurdles, query = near(rule, bench.court.context(now))
+    every = 1 + tx.mirror.count() // SURVEYED
+    hurdles, query = near(rule, bench.court.context(now), every=every)
     if len(hurdles) < 2:  # everybody else is one test away from a single test
         return ()
     rows = tx.rows(query.text, query.params)
-    return tuple(Near(hurdles[next(iter(row.values()))].text, list(row.values())[1]) for row in rows)
+    return tuple(Near(hurdles[row["failing"]].text, row["people"] * every) for row in rows)
 
 
 def _samples(tx: Tx, bench: Bench, rule: Rule, effects: Effects, *, now: datetime) -> Iterator[Sample]:

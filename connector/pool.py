@@ -122,8 +122,9 @@ class Pool:
             it = found[rule]
             it.counts["keep"] += self._tx.census.count_keeps(rule)
             for target in self._targets.get(rule, ()) if rule in self.stale else ():
-                it.counts["add"] += self._tx.census.count_adds(target)
-                if room := samples - len(it.samples):
+                count = self._tx.census.count_adds(target)
+                it.counts["add"] += count
+                if count and (room := samples - len(it.samples)):
                     it.samples += [(person, "add") for person in self._tx.census.adds(target, limit=room)]
         return found
 

@@ -209,12 +209,8 @@ def merged(running: Settings, asked: Settings, *, file: str) -> tuple[Settings, 
         if asked.notices:
             named["notices"] = asked.notices
         if new := {what: name for what, name in named.items() if name not in running.accounts}:
-            raise ConfigError(
-                Problem(
-                    file, 0, 0, f"{what} goes through the account `{name}`, which begins with the next start of `serve`"
-                )
-                for what, name in new.items()
-            )
+            late = "which begins with the next start of `serve`"
+            raise ConfigError([Problem(file, 0, 0, f"{it} goes through `{name}`, {late}") for it, name in new.items()])
     kept = {name: getattr(running, name) for name in AT_START}
     return replace(asked, **kept), ["serve" if it in ("host", "port") else it for it in waits]
 
@@ -239,8 +235,8 @@ def _failing(found: RuleSet, settings: Settings) -> list[Problem]:
 
 def _asks(made: Plan) -> bool:
     """Is there anything to apply."""
-    entries = [*made.rules, *made.cadences]
-    return any(it.new and it.mode == "live" for it in entries) or any(it.add or it.remove for it in made.rules)
+    rules = any((it.new and it.mode == "live") or it.add or it.remove for it in made.rules)
+    return rules or any(it.new and it.mode == "live" for it in made.cadences)
 
 
 __all__ = ["Files", "Reload", "Runs", "built_with", "merged"]

@@ -28,6 +28,7 @@ def prune(store: Sqlite, settings: Settings, rules: Sequence[str], *, now: datet
         "attempts": lambda tx: tx.retention.attempts(runs, limit=SOME),
         "actions": lambda tx: tx.retention.actions(actions, limit=SOME),
         "messages": lambda tx: _messages(tx, actions),
+        "shadow decisions": lambda tx: tx.shadows.expire(runs, limit=SOME),
         "history": lambda tx: tx.history.expire(history, limit=SOME),
     }
     absent = store.write(lambda tx: tx.retention.absent(rules, now=now))

@@ -7,6 +7,7 @@ same world. Addresses are in example.org, names are drawn from short lists.
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -113,19 +114,25 @@ _SHAPES = {
 }
 
 
-def world(people: int, *, now: datetime, seed: int = 7) -> World:
-    """About a third get past the phone screen; about one in eight is a runner-up; some records are incomplete."""
+#: The departments that hire, by the employer that has them unless said.
+TRADES: Mapping[str, tuple[str, ...]] = {name: tuple(it[0] for it in shape) for name, shape in _SHAPES.items()}
+
+
+def world(people: int, *, now: datetime, seed: int = 7, trade: str | None = None) -> World:
+    """About a third get past the phone screen; about one in eight is a runner-up; some records are incomplete.
+
+    `trade`: both employers hire for what one of them usually hires for."""
     dice = random.Random(seed)
     now = now.astimezone(UTC).replace(microsecond=0)
-    roles = {employer: _roles(dice, employer, now) for employer in _SHAPES}
+    roles = {employer: _roles(dice, employer, trade or employer, now) for employer in _SHAPES}
     made = tuple(_person(dice, key, roles, now) for key in range(1, people + 1))
     return World(now=now, roles=roles["hospital"] + roles["software"], people=made)
 
 
-def _roles(dice: random.Random, employer: str, now: datetime) -> tuple[Role, ...]:
+def _roles(dice: random.Random, employer: str, trade: str, now: datetime) -> tuple[Role, ...]:
     base = 100 if employer == "hospital" else 200
     found: list[Role] = []
-    for department, titles, skills in _SHAPES[employer]:
+    for department, titles, skills in _SHAPES[trade]:
         for title in titles:
             for turn in range(3):
                 opened = now - timedelta(days=dice.randint(40, 300) + 300 * turn)
@@ -209,4 +216,4 @@ def _run(dice: random.Random, role: Role, now: datetime) -> Run:
     )
 
 
-__all__ = ["CITIES", "REASONS", "STAGES", "Person", "Role", "Run", "World", "world"]
+__all__ = ["CITIES", "REASONS", "STAGES", "TRADES", "Person", "Role", "Run", "World", "world"]

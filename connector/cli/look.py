@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 import click
 
+from connector import applying
 from connector import people as people_
 from connector.cli.words import WRONG, Where, as_json, counted, plural, say, table, when
 from connector.settings import Settings
 from connector.store import ReadOnly, Tx
+from connector.store.sets import InForce
 
 
 @contextmanager
@@ -105,6 +107,7 @@ def status(where: Where, machine: bool) -> None:
             "paused": tx.schedule.pauses(),
             "tags_held": {name: tx.doubts.count(name) for name in tx.doubts.held()},
             "runs": tx.schedule.runs(limit=5),
+            "serving": tx.sets.in_force(),
         }
         if machine:
             as_json(facts)
@@ -121,6 +124,9 @@ def status(where: Where, machine: bool) -> None:
             say(f"  refused to us: {told}")
         say(f"actions: {counted(tx.outbox.counts())}")
         say(f"in force: {', '.join(tx.ledger.activations()) or 'no rule yet; `keepwarm plan` and `apply`'}")
+        done = {applying.note_of(run).plan for run in tx.schedule.runs(kind=applying.KIND)}
+        for line in _serving(tx.sets.in_force(), settings, done):
+            say(line)
         for pause in tx.schedule.pauses():
             again = when(pause.until, settings.zone)
             say(f"PAUSED {pause.account} {pause.scope or 'altogether'}: {pause.why}; asked again {again}")
@@ -132,6 +138,21 @@ def status(where: Where, machine: bool) -> None:
         for run in tx.schedule.runs(limit=5):
             told = f"run {run.id}: {run.kind} {run.account or ''} {run.state}"
             say(f"  {told}, {when(run.started_at, settings.zone)}: {counted(run.counts)}")
+
+
+def _serving(it: InForce | None, settings: Settings, applied: Collection[str]) -> Iterator[str]:
+    """What a running `serve` has in force, and whether that is what the files say."""
+    if it is None:
+        return
+    yield f"serve runs the rules {it.set_hash[:6]} since {when(it.since, settings.zone)}"
+    if it.refused_at:
+        more = plural(len(it.complaints), "complaint")
+        yield f"REFUSED the files on disk since {when(it.refused_at, settings.zone)}, {more}; {it.set_hash[:6]} goes on:"
+        yield from (f"  {line}" for line in it.complaints)
+    if it.plan and it.plan not in applied:
+        yield f"  new or changed rules are in shadow until their plan is applied: keepwarm apply {it.plan}"
+    if it.waits:
+        yield f"  changed in the settings, and begins with the next start of serve: {', '.join(it.waits)}"
 
 
 COMMANDS = (people, parked, dead, status)

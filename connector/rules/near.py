@@ -24,8 +24,10 @@ class Hurdle:
     at: Place
 
 
-def near(entry: Entry, context: Context) -> tuple[list[Hurdle], Query]:
-    """The rule's tests, and a query of rows (number of the test that fails, people)."""
+def near(entry: Entry, context: Context, *, every: int = 1) -> tuple[list[Hurdle], Query]:
+    """The rule's tests, and a query of rows `failing` (the number of a test) and `people`.
+
+    `every`: look at each so-manieth person only."""
     sql = Sql(context)
     parts = _parts(entry.condition)
     tests: list[Hurdle] = []
@@ -36,14 +38,18 @@ def near(entry: Entry, context: Context) -> tuple[list[Hurdle], Query]:
         yes = f"(({sides(part, sql, 'p').yes}) IS TRUE)"
         met.append(yes)
         if isinstance(part, Items) and not part.latest and part.least == 1:
-            missing.append(f"WHEN NOT {yes} THEN {_nearest(part, sql, tests)}")
+            missing.append(f"WHEN NOT {yes} THEN {_nearest(part, sql, tests, every)}")
         else:
             missing.append(f"WHEN NOT {yes} THEN {len(tests)}")
             tests.append(Hurdle(_said(part), part.at))
     front = f"WITH {', '.join(sql.passes)} " if sql.passes else ""
-    inside = f"SELECT CASE {' '.join(missing)} END AS failing FROM people p WHERE {' + '.join(met)} = {len(parts) - 1}"
-    text = f"{front}SELECT failing, count(*) FROM ({inside}) WHERE failing IS NOT NULL GROUP BY 1 ORDER BY 2 DESC"
+    inside = f"SELECT CASE {' '.join(missing)} END AS failing FROM people p WHERE {_part('p.id', every)}{' + '.join(met)} = {len(parts) - 1}"
+    text = f"{front}SELECT failing, count(*) AS people FROM ({inside}) WHERE failing IS NOT NULL GROUP BY 1 ORDER BY 2 DESC"
     return tests, Query(text, sql.params)
+
+
+def _part(person: str, every: int) -> str:
+    return f"{person} % {every} = 0 AND " if every > 1 else ""
 
 
 def _parts(tree: Tree) -> Sequence[Tree]:
@@ -52,7 +58,7 @@ def _parts(tree: Tree) -> Sequence[Tree]:
     return [tree]
 
 
-def _nearest(items: Items, sql: Sql, tests: list[Hurdle]) -> str:
+def _nearest(items: Items, sql: Sql, tests: list[Hurdle], every: int) -> str:
     """The test that fails of the person's item that fails only one; NULL where there is none."""
     lines = _parts(items.where)
     held = [f"(({sides(line, sql, 'x').yes}) IS TRUE)" for line in lines]
@@ -63,7 +69,7 @@ def _nearest(items: Items, sql: Sql, tests: list[Hurdle]) -> str:
     name = f"n{len(sql.passes)}"
     sql.passes.append(
         f"{name} AS MATERIALIZED (SELECT x.person AS person, min(CASE {' '.join(cases)} END) AS failing"
-        f" FROM {TABLES[items.scope]} x WHERE {' + '.join(held)} = {len(lines) - 1} GROUP BY +x.person)"
+        f" FROM {TABLES[items.scope]} x WHERE {_part('x.person', every)}{' + '.join(held)} = {len(lines) - 1} GROUP BY +x.person)"
     )
     return f"(SELECT failing FROM {name} WHERE person = p.id)"
 

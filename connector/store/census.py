@@ -166,12 +166,15 @@ class Census:
     def open_wanted(self, target: Target) -> None:
         """Wanted where something is already: another rule's, being taken off, a person's own, or vetoed."""
         values = target.values
-        self._db.execute(
-            f"insert or ignore into temp.open_cases select a.person from temp.answers a join owned o on o.person = a.person"
-            f" and o.account = :account and o.kind = :kind and o.key = :key"
-            f" where {_WANTED} and (o.state = 'removing' or o.rules <> :rules)",
-            values,
-        )
+        for text in self._kept_by():
+            # what the rule itself put there and is not being taken off again is what it wants: no case
+            state = " and o.state = 'removing'" if text == values["rules"] else ""
+            self._db.execute(
+                "insert or ignore into temp.open_cases select o.person from owned o join temp.answers a on a.rule = :rule"
+                " and a.person = o.person and a.answer = 1 where o.rules = :text and o.account = :account"
+                f" and o.kind = :kind and o.key = :key{state}",
+                {**values, "text": text},
+            )
         self._db.execute(
             "insert or ignore into temp.open_cases select v.person from vetoes v join temp.answers a on a.rule = :rule"
             " and a.person = v.person and a.answer = 1 where v.kind = :kind and v.key = :folded",
@@ -198,13 +201,22 @@ class Census:
 
     def open_shared(self, rules: Collection[str], known: Collection[str]) -> None:
         """What several rules put somewhere, one of `rules` among them; and what a rule put there that is not `known`."""
-        kept: list[str] = [row[0] for row in self._db.execute("select distinct rules from owned")]
-        for text in kept:
+        for text in self._kept_by():
             named: list[str] = msgspec.json.decode(text)
             if not set(named) <= set(known) or (len(named) > 1 and not set(named).isdisjoint(rules)):
                 self._db.execute(
                     "insert or ignore into temp.open_cases select person from owned where rules = ?", (text,)
                 )
+
+    def _kept_by(self) -> list[str]:
+        """Which rules keep something, as it is written down: a few, whatever the size of the pool."""
+        rows = self._db.execute(
+            # steps from one to the next in the index, where `distinct` would read it whole
+            "with recursive k (rules) as (select min(rules) from owned union all"
+            " select (select min(rules) from owned where rules > k.rules) from k where k.rules is not null)"
+            " select rules from k where rules is not null"
+        )
+        return [row[0] for row in rows]
 
     def open_cases(self) -> list[int]:
         return [row[0] for row in self._db.execute("select person from temp.open_cases order by person")]
@@ -253,10 +265,12 @@ def _adds(target: Target) -> str:
         " and e.rule in (select value from json_each(:before))"
         " and not exists (select 1 from temp.waiting w where w.rule = e.rule and w.person = e.person))"
     )
+    # most have it already: that is asked first
     return (
-        f"from temp.answers a where {_WANTED} and {_PLACES[target.kind]} and not exists (select 1 from {_OURS})"
-        f" and not exists (select 1 from temp.open_cases x where x.person = a.person)"
-        f"{earlier if target.before else ''}"
+        f"from temp.answers a where a.rule = :rule and a.answer = 1 and not exists (select 1 from {_OURS})"
+        " and not exists (select 1 from temp.open_cases x where x.person = a.person)"
+        " and not exists (select 1 from temp.waiting w where w.rule = :rule and w.person = a.person)"
+        f" and {_PLACES[target.kind]}{earlier if target.before else ''}"
     )
 
 

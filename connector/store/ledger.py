@@ -303,10 +303,11 @@ class Ledger:
         )
 
     def occasions(self, people: Sequence[int]) -> dict[tuple[str, int], dict[str, datetime]]:
-        """(rule, person) → occasion → when it was decided."""
+        """(rule, person) → occasion → when it was decided. What was decided in shadow was not done."""
         found: dict[tuple[str, int], dict[str, datetime]] = {}
         for rule, person, occasion, clock in self._db.execute(
-            "select rule, person, occasion, clock from decisions where person in (select value from json_each(?))",
+            "select rule, person, occasion, clock from decisions where person in (select value from json_each(?))"
+            " and mode <> 'shadow'",
             (_json(list(people)),),
         ):
             found.setdefault((rule, person), {})[occasion] = unstamp(clock)

@@ -22,7 +22,7 @@ from connector.store.outbox import Queued
 from connector.store.records import Applied
 from connector.store.schedule import Enrolment, Mark, Message, Pause, Run, Walk
 from connector.store.survey import Fresh, Pool, Rejections, Seen
-from connector.store.upkeep import Doubts, Objections, Retention, Sets, Uses
+from connector.store.upkeep import Doubts, Gauges, Objections, Retention, Sets, Shadows, Uses
 
 T = TypeVar("T")
 
@@ -308,7 +308,11 @@ class Tx(Protocol):
     @property
     def doubts(self) -> Doubts: ...
     @property
+    def gauges(self) -> Gauges: ...
+    @property
     def sets(self) -> Sets: ...
+    @property
+    def shadows(self) -> Shadows: ...
     @property
     def retention(self) -> Retention: ...
     def rows(self, sql: str, parameters: Any = ()) -> list[dict[str, Any]]: ...

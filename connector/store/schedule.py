@@ -86,6 +86,9 @@ class Message:
     due_at: datetime
     sent_at: datetime | None = None
     why: str = ""
+    #: The version of the cadence, and of all rules, that decided on it.
+    rule_hash: str = ""
+    set_hash: str = ""
 
 
 class Schedule:
@@ -273,8 +276,8 @@ class Schedule:
     def message(self, messages: Iterable[Message]) -> None:
         """Write down messages; a repeat of an id changes its state only."""
         self._db.executemany(
-            "insert into messages (id, person, purpose, template, cadence, channel, sent, state, due_at, why)"
-            " values (?, ?, ?, ?, ?, 'email', ?, ?, ?, ?) on conflict (id) do update set state = excluded.state,"
+            "insert into messages (id, person, purpose, template, cadence, channel, sent, state, due_at, why, rule_hash,"
+            " set_hash) values (?, ?, ?, ?, ?, 'email', ?, ?, ?, ?, ?, ?) on conflict (id) do update set state = excluded.state,"
             " sent = coalesce(excluded.sent, sent), why = excluded.why",
             [
                 (
@@ -287,6 +290,8 @@ class Schedule:
                     it.state,
                     stamp(it.due_at),
                     it.why,
+                    it.rule_hash,
+                    it.set_hash,
                 )
                 for it in messages
             ],
@@ -331,7 +336,7 @@ class Schedule:
 
     def messages(self, person: int) -> list[Message]:
         rows = self._db.execute(
-            "select id, person, cadence, template, purpose, state, due_at, sent, why from messages"
+            "select id, person, cadence, template, purpose, state, due_at, sent, why, rule_hash, set_hash from messages"
             " where person = ? order by due_at, id",
             (person,),
         )
@@ -346,6 +351,8 @@ class Schedule:
                 due_at=unstamp(row[6]),
                 sent_at=_maybe(row[7]),
                 why=row[8],
+                rule_hash=row[9],
+                set_hash=row[10],
             )
             for row in rows
         ]

@@ -21,6 +21,9 @@ MESSAGES = """
 alter table messages add column state text not null default 'queued';
 alter table messages add column due_at text not null default '';
 alter table messages add column why text not null default '';
+-- the version of the cadence, and of all rules, that decided on it
+alter table messages add column rule_hash text not null default '';
+alter table messages add column set_hash text not null default '';
 """
 
 FULL_TEXT = """

@@ -25,6 +25,7 @@ from connector.errors import KeepwarmError
 from connector.store.assent import Assent
 from connector.store.census import Census
 from connector.store.doubts import Doubts
+from connector.store.gauges import Gauges
 from connector.store.history import History
 from connector.store.inbox import Inbox
 from connector.store.ledger import Ledger
@@ -36,6 +37,7 @@ from connector.store.retention import Retention
 from connector.store.schedule import Schedule
 from connector.store.schema import migrations
 from connector.store.sets import Sets
+from connector.store.shadows import Shadows
 from connector.store.survey import Survey
 from connector.store.uses import Uses
 
@@ -79,7 +81,9 @@ class Tx:
         self.uses = Uses(db.conn)
         self.objections = Objections(db.conn)
         self.doubts = Doubts(db.conn)
+        self.gauges = Gauges(db.conn)
         self.sets = Sets(db.conn)
+        self.shadows = Shadows(db.conn)
         self.retention = Retention(db.conn)
 
     def rows(self, sql: str, parameters: Any = ()) -> list[dict[str, Any]]:

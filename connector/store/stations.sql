@@ -258,8 +258,9 @@ create table owned (
     receipt text,
     primary key (account, subject, kind, key)
 ) strict, without rowid;
-create index owned_person on owned (person);
-create index owned_rules on owned (rules, account, state);
+create index owned_person on owned (person, account, kind, key, state, rules);
+-- an index that answers by itself: a plan counts what a rule keeps, and finds who else keeps the same
+create index owned_rules on owned (rules, account, kind, key, state, person);
 
 -- what waits for somebody's word: a rule, and the occasion on which it would concern more people than it may
 create table approvals (
@@ -332,6 +333,7 @@ create table decisions (
 ) strict;
 create index decisions_person on decisions (person);
 create index decisions_rule on decisions (rule, clock);
+create index decisions_shadow on decisions (rule, id) where mode = 'shadow';
 
 create table outbox (
     id integer primary key,

@@ -19,6 +19,7 @@ from connector.errors import KeepwarmError
 from connector.store import Sqlite, Tx
 from connector.web.door import Door, bells
 from connector.web.keeper import Keeper
+from connector.web.metrics import Metrics
 
 #: Seconds a commit may take before we say that we are not ready.
 PATIENCE = 5.0
@@ -42,6 +43,7 @@ def application(
             Route("/webhooks/{account}/{tail:path}", door.answer, methods=["POST", "GET"]),
             Route("/health", _health),
             Route("/ready", pulse.ready),
+            Route("/metrics", Metrics(store, door, now).answer),
         ]
     )
     # a redirect of a POST loses its body with some platforms

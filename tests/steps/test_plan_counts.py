@@ -202,8 +202,16 @@ def test_one_who_is_near_becomes_a_match_when_the_test_is_dropped(nearly: Home) 
     rule = nearly.house.rules.rules[0]
     hurdles, query = near(rule, nearly.house.desk.bench.court.context(nearly.now))
     with nearly.store.reading() as tx:
-        counts = {hurdles[row["failing"]].text: row["count(*)"] for row in tx.rows(query.text, query.params)}
+        counts = {hurdles[row["failing"]].text: row["people"] for row in tx.rows(query.text, query.params)}
     nearly.rules(NEAR.replace("      region: North West\n", ""))
     assert nearly.plan().rules[0].yes == 1 + counts["region North West"]
     nearly.rules(NEAR.replace(", scorecard_average: {at_least: 3}", ""))
     assert nearly.plan().rules[0].yes == 1 + counts["application: scorecard_average at least 3"]
+
+
+def test_of_every_other_person_half_as_many_are_near(nearly: Home) -> None:
+    rule, context = nearly.house.rules.rules[0], nearly.house.desk.bench.court.context(nearly.now)
+    hurdles, query = near(rule, context, every=2)
+    with nearly.store.reading() as tx:
+        found = {hurdles[row["failing"]].text: row["people"] for row in tx.rows(query.text, query.params)}
+    assert found == {"application: scorecard_average at least 3": 1, "region North West": 1}  # of 2, 4 and 6

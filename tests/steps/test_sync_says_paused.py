@@ -95,6 +95,6 @@ def test_explain_names_objections_from_former_addresses_and_merged_records(home:
     asked = ["--settings", str(home.folder / "settings.yaml"), "explain", "ats/candidate/1", "--json"]
     done = CliRunner().invoke(cli.keepwarm, asked)
     assert done.exit_code == 0, done.output
-    held = json.loads(done.stdout)["held_back"]
-    assert any(it.startswith("opted out: unsubscribed (mailer") for it in held)
-    assert any(it.startswith("opted out: a record that is gone said no (ats") for it in held)
+    held = {(it["reason"], it["source"]) for it in json.loads(done.stdout)["opt_outs"]}
+    assert ("unsubscribed", "mailer") in held
+    assert ("a record that is gone said no", "ats") in held
