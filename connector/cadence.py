@@ -28,6 +28,8 @@ LEAD = timedelta(hours=1)
 #: A campaign is handed over so long before its time.
 HAND_OVER = timedelta(minutes=30)
 QUARTER = timedelta(minutes=15)
+#: Who finds a cadence full for today is looked at again after this.
+FULL = timedelta(hours=6)
 BATCH = 100
 SPENT = ("sent", "queued", "held_out")
 
@@ -80,10 +82,15 @@ def review(
             context = _context(desk, heard[person], now)
             before = held.get((cadence.name, person))
             if not bench.court.acts(cadence, activations, person):
-                _in_shadow(tx, desk, cadence, person, known, context, before)
+                if before is None:
+                    shadow.joins(tx, bench.court, cadence, person, known, context)
                 continue
             after = reviewed(desk, cadence, person, known, context, before, now=now, messages=tx.schedule.messages)
-            if after is None or (before is None and room <= 0):
+            if after is None:
+                _look_again(tx, desk, cadence, before, known, context, now=now)
+                continue
+            if before is None and room <= 0:
+                tx.schedule.wake(person, now + FULL)
                 continue
             room -= before is None
             counts[after.state if before is None else f"to {after.state}"] += 1
@@ -91,18 +98,6 @@ def review(
             if after.state == "stopped":
                 cancel(tx, cadence.name, person, after.why, now=now)
     return counts
-
-
-def _in_shadow(
-    tx: Tx, desk: Desk, cadence: Cadence, person: int, facts: Facts, context: Context, before: Enrolment | None
-) -> None:
-    """Who would join by a version that does not act for them: kept once."""
-    court = desk.bench.court
-    if before is not None or cadence.mode == "off" or court.judge(cadence, facts, context) is not True:
-        return
-    if court.stops(cadence.name, facts, context) is False:
-        would = shadow.decided(court, cadence, person, facts, context, occasion=f"joins:{cadence.hash[:12]}")
-        tx.shadows.keep([would], most=shadow.MOST)
 
 
 def _context(desk: Desk, heard: Mapping[str, Heard], now: datetime) -> Context:
@@ -134,24 +129,36 @@ def reviewed(
         before.state == "stopped"
         and matches is True
         and stops is False
-        and _may_come_back(desk, cadence, before, messages, now)
+        and (back := _back_at(desk, cadence, before, messages)) is not None
+        and back <= now
     ):
         return _joining(desk, cadence, person, facts, now=now)
     return None
 
 
-def _may_come_back(
-    desk: Desk, cadence: Cadence, before: Enrolment, messages: Callable[[int], Sequence[Message]], now: datetime
-) -> bool:
-    """Counted from the last message that was sent, not from joining."""
+def _look_again(
+    tx: Tx, desk: Desk, cadence: Cadence, before: Enrolment | None, facts: Facts, context: Context, *, now: datetime
+) -> None:
+    """Who matches and may come back later is looked at then: nothing else will tell of it."""
+    if before is None or before.state != "stopped" or cadence.come_back.how != "after":
+        return
+    if desk.bench.court.judge(cadence, facts, context) is True:
+        back = _back_at(desk, cadence, before, tx.schedule.messages)
+        if back is not None and back > now:
+            tx.schedule.wake(before.person, back)
+
+
+def _back_at(
+    desk: Desk, cadence: Cadence, before: Enrolment, messages: Callable[[int], Sequence[Message]]
+) -> datetime | None:
+    """When they may join again, counted from the last message that was sent, not from joining; None: never."""
     again = cadence.come_back
     if again.how == "never":
-        return False
+        return None
     if again.how == "always" or again.after is None:
-        return True
+        return before.changed_at
     sent = [it.sent_at for it in messages(before.person) if it.cadence == cadence.name and it.sent_at]
-    since = max(sent, default=before.changed_at)
-    return again.after.after(since, desk.bench.court.zone) <= now
+    return again.after.after(max(sent, default=before.changed_at), desk.bench.court.zone)
 
 
 def _joining(desk: Desk, cadence: Cadence, person: int, facts: Facts, *, now: datetime) -> Enrolment:
@@ -283,16 +290,9 @@ def _message(
     prefix = f"{marker(cadence.name, template, slot)}:" if way.by == "campaign" else f"{cadence.name}:{enrolment.n}:"
     joined = "" if way.by == "campaign" else f":{enrolment.joined_at:%Y%m%dT%H%M%S}"
     return Message(
-        id=f"{prefix}{enrolment.person}{joined}",
-        person=enrolment.person,
-        cadence=cadence.name,
-        template=template,
-        purpose="marketing",
-        state="queued",
-        due_at=slot,
-        rule_hash=cadence.hash,
-        set_hash=set_hash,
-    )
+        id=f"{prefix}{enrolment.person}{joined}", person=enrolment.person, cadence=cadence.name, template=template,
+        purpose="marketing", state="queued", due_at=slot, rule_hash=cadence.hash, set_hash=set_hash,
+    )  # fmt: skip
 
 
 def marker(cadence: str, template: str, slot: datetime) -> str:
@@ -352,20 +352,12 @@ def _advance(
     due = desk.nth(cadence, enrolment.joined_at, n, facts)
     skipped: list[Message] = []
     while due is not None and due < now - PATIENCE:
-        skipped.append(
-            Message(
-                id=f"{cadence.name}:{n}:{enrolment.person}:{enrolment.joined_at:%Y%m%dT%H%M%S}",
-                person=enrolment.person,
-                cadence=cadence.name,
-                template="",
-                purpose="marketing",
-                state="missed",
-                due_at=due,
-                why="its time passed while nothing could be sent",
-                rule_hash=cadence.hash,
-                set_hash=desk.bench.court.rules.hash,
-            )
-        )
+        skipped.append(Message(
+            id=f"{cadence.name}:{n}:{enrolment.person}:{enrolment.joined_at:%Y%m%dT%H%M%S}", person=enrolment.person,
+            cadence=cadence.name, template="", purpose="marketing", state="missed", due_at=due,
+            why="its time passed while nothing could be sent", rule_hash=cadence.hash,
+            set_hash=desk.bench.court.rules.hash,
+        ))  # fmt: skip
         n += 1
         due = desk.nth(cadence, enrolment.joined_at, n, facts)
     tx.schedule.message(skipped)

@@ -51,14 +51,15 @@ def hear(rule: Rule, answer: bool | None, before: Standing | None, *, now: datet
     """Pure. `before` is what stood until now."""
     if answer is None:
         since = before.since if before and before.answer is None else now
-        return Heard(None, Effect.HOLD, Standing(None, since))
+        was = rule.linger is not None and before is not None and (before.answer is not None or before.was)
+        return Heard(None, Effect.HOLD, Standing(None, since, was))
     if answer:
         since = before.since if before and before.answer else now
         settled = rule.settle is None or rule.settle.after(since, zone) <= now
         return Heard(True, Effect.WANT if settled else Effect.HOLD, Standing(True, since))
-    if rule.linger is None or before is None or before.answer is None:
+    if rule.linger is None or before is None or (before.answer is None and not before.was):
         return Heard(False, Effect.NO, None)
-    since = now if before.answer else before.since
+    since = before.since if before.answer is False else now
     if rule.linger.after(since, zone) > now:
         return Heard(False, Effect.HOLD, Standing(False, since))
     return Heard(False, Effect.NO, None)

@@ -141,9 +141,9 @@ def situations(
     for row in tx.ledger.owned(people):
         if (row.account, row.kind) in taking:
             owned[row.person].append(row)
-    vetoes: dict[int, dict[tuple[str, str], str]] = defaultdict(dict)
-    for (person, what, key), hash_ in tx.ledger.vetoes(people).items():
-        vetoes[person][what, key] = hash_
+    vetoes: dict[int, dict[tuple[str, str], Mapping[str, str]]] = defaultdict(dict)
+    for (person, what, key), hashes in tx.ledger.vetoes(people).items():
+        vetoes[person][what, key] = hashes
     places = _places(tx, bench, people, owned)
     for person in people:
         yield Situation(
@@ -215,6 +215,7 @@ def write(
     """Ledger, decisions and actions of these changes, together."""
     counts: Counter[str] = Counter()
     queued: list[Queued] = []
+    wishes = Wishes(bench.rules)
     for change in changes:
         counts[change.kind] += change.kind != "keep"
         it = change.owned
@@ -226,10 +227,10 @@ def write(
         elif change.kind == "disown":
             tx.ledger.disown(*where)
         elif change.kind == "veto":
-            hash_ = facts_hash(tx, bench, change.rule, change.person)
-            tx.ledger.veto(
-                change.person, change.what, fold(change.key), by=change.subject.account, now=now, facts=hash_
-            )
+            # whoever else keeps the same: their wish is vetoed too
+            keepers = wishes.keepers.get((change.what, fold(change.key)), []) or list(change.rules)
+            read = {rule: facts_hash(tx, bench, rule, change.person) for rule in keepers}
+            tx.ledger.veto(change.person, change.what, fold(change.key), by=change.subject.account, now=now, facts=read)
             tx.ledger.disown(*where)
         if change.kind in ("add", "remove"):
             queued += _actions(tx, bench, change, facts[change.person], heard[change.person], now=now, plan=plan)

@@ -44,8 +44,8 @@ class Situation:
     heard: Mapping[str, Heard]
     #: Rules that act for this person (live, in the version that was approved).
     acting: Collection[str]
-    #: (what, folded key) → hash of the facts at the time of the veto.
-    vetoes: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    #: (what, folded key) → rule → hash of the facts that it read at the time of the veto.
+    vetoes: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
     #: rule → hash of the facts it reads now; asked only where there is a veto.
     facts_hash: Callable[[str], str] = lambda rule: ""
 
@@ -154,7 +154,8 @@ def _one(
         if not target.wanted:
             return None
         veto = situation.vetoes.get((place.what, key))
-        if veto is not None and all(situation.facts_hash(rule) == veto for rule in target.wanted):
+        # a rule that did not keep it then has nothing new to say
+        if veto is not None and all(veto.get(it) in (None, situation.facts_hash(it)) for it in target.wanted):
             return None
         theirs = row is None and place.tags is not None and key in place.tags
         return change("adopt" if theirs else "add", target.wanted)

@@ -53,7 +53,7 @@ def _remember(tx: Tx, heard: Mapping[int, Mapping[str, Heard]], before: Mapping[
         for rule, it in said.items():
             old = before[person].get(rule)
             if it.stand is not None and it.stand != old:
-                stands.append((rule, person, it.stand.answer, it.stand.since))
+                stands.append((rule, person, it.stand))
             elif it.stand is None and old is not None:
                 ends.append((rule, person))
     tx.ledger.stand(stands)

@@ -105,14 +105,14 @@ def _became_true(
     if said.stand is None:
         tx.ledger.unstand([(rule.name, person)])
     elif said.stand != before:
-        tx.ledger.stand([(rule.name, person, said.stand.answer, said.stand.since)])
+        tx.ledger.stand([(rule.name, person, said.stand)])
     if said.answer and said.stand is not None and said.stand.since > active.at:
         yield Occasion(f"true:{stamp(said.stand.since)}", said.stand.since)
 
 
 def baseline(tx: Tx, rule: Rule, people: Iterable[int], *, now: datetime) -> None:
     """At activation: these match already, so nothing became true."""
-    tx.ledger.stand((rule.name, person, True, now) for person in people)
+    tx.ledger.stand((rule.name, person, Standing(True, now)) for person in people)
 
 
 def _may(rule: Rule, before: Mapping[str, datetime], occasion: Occasion, bench: Bench, now: datetime) -> bool:

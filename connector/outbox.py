@@ -204,9 +204,15 @@ def _sent(tx: Tx, queued: Queued, receipt: Receipt, *, now: datetime) -> None:
             if theirs and kind == "tag":  # the note that was to follow says that we put it there
                 tx.outbox.cancel_followers(queued.row, now=now)
     if action.verb in (Verb.SEND_EVENT, Verb.START_JOURNEY) and (message := action.args.get("message")):
-        tx.schedule.mark_messages(str(message), state="sent", sent_at=now)
+        _wrote_to(tx, tx.schedule.mark_messages(str(message), state="sent", sent_at=now))
     if action.verb is Verb.SCHEDULE_CAMPAIGN:
-        tx.schedule.mark_messages(f"{action.args['marker']}:", state="sent", sent_at=unstamp(action.args["send_at"]))
+        at = unstamp(action.args["send_at"])
+        _wrote_to(tx, tx.schedule.mark_messages(f"{action.args['marker']}:", state="sent", sent_at=at))
+
+
+def _wrote_to(tx: Tx, people: Sequence[int]) -> None:
+    """When they were last contacted is another moment now."""
+    tx.records.soil(candidate for found in tx.mirror.candidates_of(people).values() for candidate in found)
 
 
 def _give_up(tx: Tx, queued: Queued, why: str, *, now: datetime) -> None:

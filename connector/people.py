@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-import structlog
-
 from connector.acts import OPT_OUT
 from connector.applications import Holdings, furthest_stage, named
 from connector.clock import stamp
@@ -25,8 +23,6 @@ from connector.store.mirror import Found, Image
 
 #: One batch of dirty candidates: large enough to share look-ups, small enough not to hold the writer long.
 BATCH = 200
-log = structlog.get_logger()
-
 _DETAILS = frozenset({"stage_visit", "rejection", "scorecard", "interview", "offer"})
 
 
@@ -44,8 +40,7 @@ class Lens:
 def rebuild(store: Sqlite, lens: Lens, *, now: datetime, limit: int = BATCH) -> Counter[str]:
     """Build the people of the next dirty candidates. Empty: nothing is dirty."""
     with store.reading() as tx:
-        mark = tx.uses.words()
-        reworded = lens.words.mark != mark
+        reworded = lens.words.mark != (words := tx.uses.words())
         if not reworded and not tx.records.dirty(1):
             return Counter()
 
@@ -59,10 +54,8 @@ def rebuild(store: Sqlite, lens: Lens, *, now: datetime, limit: int = BATCH) -> 
         people = _regroup(tx, dirty, lens)
         built = _build(tx, people, lens, now=now)
         tx.records.clean(dirty)
-        return Counter(candidates=len(dirty), people=built)
+        return Counter(candidates=len(dirty), people=built, reworded=int(reworded and words != ""))
 
-    if reworded and mark:
-        log.info("the settings name things otherwise than when people were built; everyone is built anew")
     return store.write(work)
 
 

@@ -82,25 +82,15 @@ class Pool:
             census.wait(rule.name, (it for it in census.yes(rule.name) if not in_canary(rule, it)))
 
     def _targets_of(self, rule: Rule) -> Iterator[Target]:
-        if rule.keep is None:
-            return
-        for kind, keys in (("tag", rule.keep.tags), ("pool", rule.keep.pools)):
+        for kind, key in _kept(rule):
+            same = [(other.name, spelt) for other in self._acting for what, spelt in _kept(other)
+                    if what == kind and fold(spelt) == fold(key)]  # fmt: skip
+            names = [name for name, _ in same]
             for account in self._bench.accounts.that_take(f"{kind}s"):
-                for key in keys:
-                    yield Target(rule=rule.name, account=account.name, kind=kind, key=key, folded=fold(key),
-                                 before=self._before(rule, kind, key))  # fmt: skip
-
-    def _before(self, rule: Rule, kind: str, key: str) -> tuple[str, ...]:
-        """Rules that come earlier and keep the same."""
-        found = []
-        for other in self._bench.court.rules.standing:
-            if other.name == rule.name:
-                break
-            if other.mode == "live" and other.keep is not None:
-                keys = other.keep.tags if kind == "tag" else other.keep.pools
-                if fold(key) in map(fold, keys):
-                    found.append(other.name)
-        return tuple(found)
+                yield Target(
+                    rule=rule.name, account=account.name, kind=kind, key=key, folded=fold(key),
+                    spelt=tuple(sorted({spelt for _, spelt in same})), before=tuple(names[: names.index(rule.name)]),
+                )  # fmt: skip
 
     def answers(self, entry: Entry) -> dict[int, bool | None]:
         """person → True or None (unknown); whoever is absent is a no."""
@@ -143,7 +133,7 @@ class Pool:
         for rule in self._bench.court.rules.standing:
             if rule.name in self.stale:
                 slow = rule.settle is not None or rule.linger is not None
-                self._tx.census.stand(rule.name, now=now, but_waiting=slow)
+                self._tx.census.stand(rule.name, now=now, but_waiting=slow, lingers=rule.linger is not None)
                 left.update(self._tx.census.waiting(rule.name) if slow else ())
                 if rule.keep is not None and rule.keep.subscription is False:
                     left.update(self._tx.census.yes(rule.name))
@@ -197,6 +187,13 @@ class Pool:
     def _acts(self, person: int) -> Collection[str]:
         """Rules that would act for them once the plan is applied."""
         return {it.name for it in self._acting if in_canary(it, person)}
+
+
+def _kept(rule: Rule) -> list[tuple[str, str]]:
+    """(tag or pool, as it is spelt)"""
+    if rule.keep is None:
+        return []
+    return [("tag", it) for it in rule.keep.tags] + [("pool", it) for it in rule.keep.pools]
 
 
 def in_canary(rule: Rule, person: int) -> bool:

@@ -90,7 +90,11 @@ class Reload(threading.Thread):
         #: A plan is still to be made, once everybody was built and judged anew.
         self._owes_plan = False
 
-    def begin(self) -> None:
+    def start(self) -> None:
+        self.note()
+        super().start()
+
+    def note(self) -> None:
         """Say what runs. What changed in the files while the house was put together is found by the first look."""
         house, now = self._runs.house, self._runs.house.clock()
         house.store.write(lambda tx: tx.sets.take_up(house.rules.hash, now=now))
@@ -101,7 +105,6 @@ class Reload(threading.Thread):
         except ConfigError:
             same = False
         self._seen = digest if same else ""
-        self.start()
 
     def stop(self) -> None:
         self._halt.set()
@@ -118,8 +121,10 @@ class Reload(threading.Thread):
             dealt = times
             try:
                 self.look()
-            except Exception:
+            except Exception as error:
                 log.exception("the files could not be looked at; what runs stays")
+                told = f"{type(error).__name__}; the log of `serve` says more"
+                self._refuse([told], [], now=self._runs.house.clock())
 
     def look(self) -> None:
         """Deal with the files as they are now."""

@@ -54,7 +54,10 @@ def take_in(house: House, *, now: datetime) -> Counter[str]:
     """One turn of what decides nothing: read what came, and bring the mirror up to date."""
     with house.turn:
         counts = _read(house, now=now)
-    return counts + people.rebuild(house.store, house.lens, now=now)
+    built = people.rebuild(house.store, house.lens, now=now)
+    if built.pop("reworded", 0):
+        log.info("people are built with other words than the last ones were: everyone is built anew")
+    return counts + built
 
 
 def _read(house: House, *, now: datetime) -> Counter[str]:

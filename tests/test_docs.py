@@ -271,7 +271,7 @@ def test_versions_agree() -> None:
 
 #: Never imported by name. uvicorn takes the first two when told so; zoneinfo takes the third where a system has none.
 UNSEEN = {"httptools", "uvloop", "tzdata"}
-MODULES = {"pyyaml": "yaml", "sqlite-utils": "sqlite_utils"}
+MODULES = {"prometheus-client": "prometheus_client", "pyyaml": "yaml", "sqlite-utils": "sqlite_utils"}
 
 
 def test_every_dependency_is_pinned_and_used() -> None:

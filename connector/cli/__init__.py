@@ -22,6 +22,9 @@ from connector.cli.look import COMMANDS as LOOKING
 from connector.cli.plans import COMMANDS as PLANNING
 from connector.cli.proving import COMMANDS as PROVING
 from connector.cli.quality import COMMANDS as COUNTING
+from connector.cli.rehearse import COMMANDS as REHEARSING
+from connector.cli.shadow import COMMANDS as SHADOWING
+from connector.cli.start import COMMANDS as BEGINNING
 from connector.cli.words import WRONG, Where, configure_log, say
 from connector.cli.work import COMMANDS as WORKING
 from connector.errors import ConfigError, KeepwarmError
@@ -52,7 +55,7 @@ REFUSED, LOCKED = 3, 4
 def keepwarm(context: click.Context, settings: Path, database: Path | None) -> None:
     """Find every runner-up you already paid to interview, and never mail one who asked you not to.
 
-    Start with `keepwarm demo`. With your own accounts: `check`, `sync`, `plan`, `apply`, then `serve`.
+    Start with `keepwarm demo`, then `keepwarm init`. With your own accounts: `check`, `sync`, `plan`, `apply`, then `serve`.
 
     Exit codes: 0 fine, 1 something is wrong (it says what), 2 wrong usage, 3 a plan was refused, 4 another Keepwarm
     process has the database.
@@ -62,6 +65,8 @@ def keepwarm(context: click.Context, settings: Path, database: Path | None) -> N
 
 
 for command in (
+    *BEGINNING,
+    *REHEARSING,
     *SHOWING,
     *WORKING,
     *CHECKING,
@@ -69,6 +74,7 @@ for command in (
     *OWNING,
     *LOOKING,
     *EXPLAINING,
+    *SHADOWING,
     *EXAMINING,
     *COUNTING,
     *PROVING,

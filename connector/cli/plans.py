@@ -56,6 +56,14 @@ def folder_of(settings: Settings) -> Path:
 
 
 def show(made: Plan, tx: Tx, settings: Settings) -> None:
+    pictured(made, tx, settings)
+    say(f"\nNothing was written. To do it: keepwarm apply {made.id}")
+    if made.limits:
+        first = next(iter(made.limits))
+        say(f"It waits for an approval: keepwarm approve {made.id} {first} --by YOUR-NAME")
+
+
+def pictured(made: Plan, tx: Tx, settings: Settings) -> None:
     people = plural(made.people, "person", "people")
     say(f"Plan {made.id} over {people}, good until {when(made.expires_at, settings.zone)}\n")
     table(
@@ -80,10 +88,6 @@ def show(made: Plan, tx: Tx, settings: Settings) -> None:
             for sample in it.samples:
                 found = tx.mirror.profile(sample.person)
                 say(f"  {sample.kind:6} {sample.person:>6}  {found.name if found else '':22} {sample.line}")
-    say(f"\nNothing was written. To do it: keepwarm apply {made.id}")
-    if made.limits:
-        first = next(iter(made.limits))
-        say(f"It waits for an approval: keepwarm approve {made.id} {first} --by YOUR-NAME")
 
 
 def _state(it: RulePlan | CadencePlan) -> str:

@@ -114,7 +114,7 @@ def serve(where: Where, port: int | None) -> None:
         reload = Reload(where.settings, where.load, running)
         errands = Errands(house.settings.database, _errands(running, reload))
         running.start()
-        reload.begin()
+        reload.start()
         errands.start()
         try:
             log.info("serving", host=house.settings.host, port=port or house.settings.port, accounts=list(house.accounts),

@@ -43,7 +43,10 @@ def near(entry: Entry, context: Context, *, every: int = 1) -> tuple[list[Hurdle
             missing.append(f"WHEN NOT {yes} THEN {len(tests)}")
             tests.append(Hurdle(_said(part), part.at))
     front = f"WITH {', '.join(sql.passes)} " if sql.passes else ""
-    inside = f"SELECT CASE {' '.join(missing)} END AS failing FROM people p WHERE {_part('p.id', every)}{' + '.join(met)} = {len(parts) - 1}"
+    inside = (
+        f"SELECT CASE {' '.join(missing)} END AS failing FROM people p"
+        f" WHERE {_part('p.id', every)}{' + '.join(met)} = {len(parts) - 1}"
+    )
     text = f"{front}SELECT failing, count(*) AS people FROM ({inside}) WHERE failing IS NOT NULL GROUP BY 1 ORDER BY 2 DESC"
     return tests, Query(text, sql.params)
 

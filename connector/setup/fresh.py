@@ -16,6 +16,10 @@ from connector.rules import Vocabulary
 from connector.settings import Settings
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+#: A new rule is counted before it acts; and tests that are there already, of the tags that somebody has, go on passing.
+_SHADOW = "  mode: shadow  # judged and counted, changes nothing; take this line out once the plan looks right"
+#: Where comments begin.
+_COLUMN = 40
 _MODELINE = "# yaml-language-server: $schema=./rules.schema.json\n"
 
 
@@ -44,7 +48,9 @@ class _Blank:
 def fresh(kind: str, name: str, settings: Settings, *, into: Path | None, now: datetime) -> Fresh:
     """The files that are to be written. Raises CannotBegin; ConfigError where the rules that are there are wrong."""
     if not _NAME.fullmatch(name):
-        raise CannotBegin(f"`{name}` is no name: wanted small letters, digits and hyphens, for example `night-shift-bench`")
+        raise CannotBegin(
+            f"`{name}` is no name: wanted small letters, digits and hyphens, for example `night-shift-bench`"
+        )
     present = house.rule_files(settings) if settings.rules.is_dir() and any(settings.rules.glob("*.yaml")) else {}
     found = rules.load(present, settings.words.vocabulary) if present else None
     if found is not None and found.problems:
@@ -72,7 +78,11 @@ def _proved(made: Mapping[Path, str], present: Mapping[str, str], settings: Sett
     report = None if found.problems else proving.run(found, {str(tests): cases}, settings)
     wrong = [str(it) for it in (*found.problems, *(() if report is None else (*report.problems, *report.failures)))]
     if wrong:
-        hint = f"it cannot be appended to {file} as that is written; leave --into out" if appended else "nothing was written"
+        hint = (
+            f"it cannot be appended to {file} as that is written; leave --into out"
+            if appended
+            else "nothing was written"
+        )
         raise CannotBegin("\n".join([*wrong, hint]))
 
 
@@ -81,7 +91,10 @@ def _rule_file(blank: _Blank, text: str) -> str:
 
 
 def _test_file(blank: _Blank, text: str, now: datetime) -> str:
-    begun = f"# Run it with `keepwarm test`. docs/rules.md, \"Testing rules\", has every word.\nversion: 1\nclock: {now:%Y-%m-%d} 09:00\n"
+    begun = (
+        '# Run it with `keepwarm test`. docs/rules.md, "Testing rules", has every word.\n'
+        f"version: 1\nclock: {now:%Y-%m-%d} 09:00\n"
+    )
     return _under("tests", blank.tests, _under("people", blank.people, text or begun))
 
 
@@ -89,13 +102,19 @@ def _under(key: str, block: str, text: str) -> str:
     """`text` with the block at the end of what stands under its key at the top, or with the key and the block at its end."""
     lines = text.rstrip("\n").split("\n")
     start = next((n for n, line in enumerate(lines) if re.match(rf"{key}:\s*(#.*)?$", line)), None)
-    block = indent(block.strip("\n"), "  ", lambda line: bool(line.strip()))
+    block = indent(_aligned(block.strip("\n")), "  ", lambda line: bool(line.strip()))
     if start is None:
-        return "\n".join([*lines, *([""] if key == "tests" else []), f"{key}:", block]) + "\n"
+        apart = [] if re.match(r"(version|clock):", lines[-1]) else [""]
+        return "\n".join([*lines, *apart, f"{key}:", block]) + "\n"
     end = next((n for n in range(start + 1, len(lines)) if re.match(r"[^\s#-]", lines[n])), len(lines))
     while not lines[end - 1].strip():
         end -= 1
     return "\n".join([*lines[:end], "", block, *lines[end:]]) + "\n"
+
+
+def _aligned(block: str) -> str:
+    found = (re.fullmatch(r"(\s*[^\s#].*?)\s{2,}(# .*)", line) or line for line in block.split("\n"))
+    return "\n".join(it if isinstance(it, str) else f"{it[1]:{_COLUMN - 1}} {it[2]}" for it in found)
 
 
 # what there is to begin with
@@ -118,7 +137,7 @@ def _rule(name: str, settings: Settings) -> _Blank:
         "  keep:                                   # on while it is true, off when it is false, held while it is unknown",
         f"    tags: [{name}]",
         "  linger: 7 days                          # false for so long before the tag comes off",
-        "  # mode: shadow                          # judged and counted, changes nothing",
+        _SHADOW,
     ]
     run = f"status: rejected, {f'furthest_stage: {step}, ' if step else ''}decided: 30 days ago"
     return _Blank(
@@ -156,6 +175,7 @@ def _segment(name: str, settings: Settings) -> _Blank:
   keep:
     pools: [{name}]                       # a tag on the member in each audience, for those who may be written to
   # expected_size: 20 to 400              # a plan that finds another number waits for somebody's word
+{_SHADOW}
 """,
         people=f"""
 {name}-yes:
@@ -199,6 +219,7 @@ def _cadence(name: str, settings: Settings) -> _Blank:
   hold_out: 10%                           # they join and get nothing, so that the effect can be measured
   limits:
     new_people_per_day: 100
+{_SHADOW}
 """,
         people=f"""
 {name}-yes:
@@ -260,6 +281,7 @@ def _role_rule(name: str, settings: Settings) -> _Blank:
   do:                                     # one notice a role, with up to ten names; candidates hear nothing
     notify: {{to: role.recruiter}}
   limits: {{people_per_event: 25}}          # more than that, and it waits for somebody's word
+{_SHADOW}
 """,
         people=f"""
 {name}-yes:

@@ -108,21 +108,25 @@ def _accounts(answers: Answers) -> str:
         lines += [f"  {name}:", f"    platform: {declared.platform}", "    secrets:"]
         lines += [f"      {it}: {_variable(name, it)}" for it in _at_first(declared)]
         if _LATER in declared.secrets:
-            lines.append(f"      # {_LATER}: [{_variable(name, _LATER)}]     # once a webhook was made there; pulls do without")
+            lines.append(
+                f"      # {_LATER}: [{_variable(name, _LATER)}]     # once a webhook was made there; pulls do without"
+            )
         lines += _options(answers, name, declared)
     return "\n".join(lines) + "\n"
 
 
 def _options(answers: Answers, name: str, declared: Declaration) -> Iterator[str]:
     required = [it for it in declared.options if it.required]
-    others = [it for it in declared.options if not it.required and it.name not in ("subject", "token_url", "payload_only")]
+    others = [
+        it for it in declared.options if not it.required and it.name not in ("subject", "token_url", "payload_only")
+    ]
     if declared.options:
         yield "    options:" if required else "    # options:"
     for option in required:
         said = answers.options.get((name, option.name))
         yield f"      {option.name}: {_quoted(said or f'YOUR-{option.name.upper()}')}    # {option.meaning}"
     for option in others:
-        yield f"      # {option.name}: {option.meaning}"
+        yield f"      # {option.name} ({option.meaning})"
 
 
 def _quoted(text: str) -> str:
@@ -139,8 +143,8 @@ def _variable(account: str, secret: str) -> str:
 
 def _env(answers: Answers) -> str:
     lines = [
-        "# The secrets that settings.yaml names. Copy this file to `.env`, paste each behind its `=`, between the quotes, and load",
-        "# them into the shell in which Keepwarm runs:   set -a; . ./.env; set +a",
+        "# The secrets that settings.yaml names. Copy this file to `.env`, paste each between the quotes behind its `=`, and",
+        "# load them into the shell in which Keepwarm runs:   set -a; . ./.env; set +a",
         "# `.env` is in .gitignore. Keepwarm itself reads the environment only.",
     ]
     for name, declared in answers.accounts.items():

@@ -35,7 +35,10 @@ _PLACES = {
     "pool": "exists (select 1 from people p join profiles f on f.person = p.id where p.id = a.person"
     " and p.consent_email = 1 and p.unsubscribed = 0 and f.email is not null)",
 }
-_OURS = "owned o where o.person = a.person and o.account = :account and o.kind = :kind and o.key = :key"
+_OURS = (
+    "owned o where o.person = a.person and o.account = :account and o.kind = :kind"
+    " and o.key in (select value from json_each(:spelt))"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,13 +52,15 @@ class Target:
     #: As the rule spells it.
     key: str
     folded: str
+    #: However any rule spells it.
+    spelt: tuple[str, ...]
     before: tuple[str, ...] = ()
 
     @property
     def values(self) -> dict[str, Any]:
         return {
             "rule": self.rule, "account": self.account, "kind": self.kind, "key": self.key, "folded": self.folded,
-            "rules": _json([self.rule]), "before": _json(list(self.before)),
+            "rules": _json([self.rule]), "before": _json(list(self.before)), "spelt": _json(list(self.spelt)),
         }  # fmt: skip
 
 
@@ -129,7 +134,7 @@ class Census:
         rows = self._db.execute("select person from temp.waiting where rule = ? order by person", (rule,))
         return [row[0] for row in rows]
 
-    def stand(self, rule: str, *, now: datetime, but_waiting: bool) -> None:
+    def stand(self, rule: str, *, now: datetime, but_waiting: bool, lingers: bool) -> None:
         """Write down what it says to everyone. This needs the right to write.
 
         `but_waiting`: not of those who wait, for whom more than the answer is to be written down."""
@@ -138,11 +143,12 @@ class Census:
             if but_waiting
             else ""
         )
-        values = {"rule": rule, "now": stamp(now)}
+        values = {"rule": rule, "now": stamp(now), "lingers": int(lingers)}
         self._db.execute(
             "insert into standing (rule, person, answer, since) select a.rule, a.person, a.answer, :now"
             f" from temp.answers a where a.rule = :rule{waits.format('a.person')}"
-            " on conflict (rule, person) do update set answer = excluded.answer, since = excluded.since"
+            " on conflict (rule, person) do update set answer = excluded.answer, since = excluded.since,"
+            " was = :lingers and excluded.answer is null and (standing.answer is not null or standing.was)"
             " where standing.answer is not excluded.answer",
             values,
         )
@@ -172,7 +178,7 @@ class Census:
             self._db.execute(
                 "insert or ignore into temp.open_cases select o.person from owned o join temp.answers a on a.rule = :rule"
                 " and a.person = o.person and a.answer = 1 where o.rules = :text and o.account = :account"
-                f" and o.kind = :kind and o.key = :key{state}",
+                f" and o.kind = :kind and o.key in (select value from json_each(:spelt)){state}",
                 {**values, "text": text},
             )
         self._db.execute(

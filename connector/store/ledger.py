@@ -54,10 +54,13 @@ class Activation:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The answer a rule gives for a person, and since when. True, False (while it lingers) or None."""
+    """The answer a rule gives for a person, and since when. True, False (while it lingers) or None.
+
+    `was`: it is unknown now, and was a yes before, which lingers once it turns out to be a no."""
 
     answer: bool | None
     since: datetime
+    was: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,23 +122,23 @@ class Ledger:
 
     def standing(self, people: Sequence[int]) -> dict[tuple[str, int], Standing]:
         rows = self._db.execute(
-            "select rule, person, answer, since from standing where person in (select value from json_each(?))",
+            "select rule, person, answer, since, was from standing where person in (select value from json_each(?))",
             (_json(list(people)),),
         )
-        return {(r[0], r[1]): Standing(None if r[2] is None else bool(r[2]), unstamp(r[3])) for r in rows}
+        return {(row[0], row[1]): _stands(*row[2:]) for row in rows}
 
     def standing_of(self, rule: str) -> dict[int, Standing]:
         """person → what stands of one rule."""
-        rows = self._db.execute("select person, answer, since from standing where rule = ?", (rule,))
-        return {row[0]: Standing(None if row[1] is None else bool(row[1]), unstamp(row[2])) for row in rows}
+        rows = self._db.execute("select person, answer, since, was from standing where rule = ?", (rule,))
+        return {row[0]: _stands(*row[1:]) for row in rows}
 
-    def stand(self, answers: Iterable[tuple[str, int, bool | None, datetime]]) -> None:
+    def stand(self, answers: Iterable[tuple[str, int, Standing]]) -> None:
         self._db.executemany(
-            "insert into standing (rule, person, answer, since) values (?, ?, ?, ?)"
-            " on conflict (rule, person) do update set answer = excluded.answer, since = excluded.since",
+            "insert into standing (rule, person, answer, since, was) values (?, ?, ?, ?, ?) on conflict (rule, person)"
+            " do update set answer = excluded.answer, since = excluded.since, was = excluded.was",
             [
-                (rule, person, None if answer is None else int(answer), stamp(since))
-                for rule, person, answer, since in answers
+                (rule, person, None if it.answer is None else int(it.answer), stamp(it.since), int(it.was))
+                for rule, person, it in answers
             ],
         )
 
@@ -246,20 +249,20 @@ class Ledger:
         for table in ("owned", "standing", "vetoes", "enrolments", "doubts"):
             self._db.execute(f"delete from {table} where person = ?", (person,))
 
-    def veto(self, person: int, kind: str, key: str, *, by: str, now: datetime, facts: str) -> None:
-        """A human took our tag off: it stays off until `facts` (a hash of what the rule read) change."""
+    def veto(self, person: int, kind: str, key: str, *, by: str, now: datetime, facts: Mapping[str, str]) -> None:
+        """A human took our tag off: it stays off until what a rule read changes. `facts`: rule → hash of that."""
         self._db.execute(
             "insert or replace into vetoes (person, kind, key, by, at, facts) values (?, ?, ?, ?, ?, ?)",
-            (person, kind, key, by, stamp(now), facts),
+            (person, kind, key, by, stamp(now), _json(facts)),
         )
 
-    def vetoes(self, people: Sequence[int]) -> dict[tuple[int, str, str], str]:
-        """(person, kind, key) → hash of the facts at that time."""
+    def vetoes(self, people: Sequence[int]) -> dict[tuple[int, str, str], dict[str, str]]:
+        """(person, kind, key) → rule → hash of the facts it read at that time."""
         rows = self._db.execute(
             "select person, kind, key, facts from vetoes where person in (select value from json_each(?))",
             (_json(list(people)),),
         )
-        return {(row[0], row[1], row[2]): row[3] for row in rows}
+        return {(row[0], row[1], row[2]): msgspec.json.decode(row[3]) for row in rows}
 
     def all_vetoes(self) -> list[Veto]:
         """The latest first."""
@@ -286,28 +289,18 @@ class Ledger:
             " (rule, person, occasion, rule_hash, set_hash, clock, answer, line, mode, plan)"
             " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
-                (
-                    it.rule,
-                    it.person,
-                    it.occasion,
-                    it.rule_hash,
-                    it.set_hash,
-                    stamp(it.clock),
-                    None if it.answer is None else int(it.answer),
-                    it.line,
-                    it.mode,
-                    it.plan,
-                )
+                (it.rule, it.person, it.occasion, it.rule_hash, it.set_hash, stamp(it.clock),
+                 None if it.answer is None else int(it.answer), it.line, it.mode, it.plan)
                 for it in decisions
             ],
-        )
+        )  # fmt: skip
 
     def occasions(self, people: Sequence[int]) -> dict[tuple[str, int], dict[str, datetime]]:
         """(rule, person) → occasion → when it was decided. What was decided in shadow was not done."""
         found: dict[tuple[str, int], dict[str, datetime]] = {}
         for rule, person, occasion, clock in self._db.execute(
-            "select rule, person, occasion, clock from decisions where person in (select value from json_each(?))"
-            " and mode <> 'shadow'",
+            "select rule, person, occasion, clock from decisions where mode <> 'shadow'"
+            " and person in (select value from json_each(?))",
             (_json(list(people)),),
         ):
             found.setdefault((rule, person), {})[occasion] = unstamp(clock)
@@ -376,6 +369,10 @@ class Ledger:
 
 
 _OWNED = "select account, subject, kind, key, person, rules, state, rule_hash, added_at, receipt from owned"
+
+
+def _stands(answer: int | None, since: str, was: int) -> Standing:
+    return Standing(None if answer is None else bool(answer), unstamp(since), bool(was))
 
 
 def _owned(row: tuple[str, str, str, str, int, str, str, str, str, str | None]) -> Owned:

@@ -280,22 +280,11 @@ class Schedule:
             " set_hash) values (?, ?, ?, ?, ?, 'email', ?, ?, ?, ?, ?, ?) on conflict (id) do update set state = excluded.state,"
             " sent = coalesce(excluded.sent, sent), why = excluded.why",
             [
-                (
-                    it.id,
-                    it.person,
-                    it.purpose,
-                    it.template,
-                    it.cadence,
-                    stamp(it.sent_at) if it.sent_at else None,
-                    it.state,
-                    stamp(it.due_at),
-                    it.why,
-                    it.rule_hash,
-                    it.set_hash,
-                )
+                (it.id, it.person, it.purpose, it.template, it.cadence, stamp(it.sent_at) if it.sent_at else None, it.state,
+                 stamp(it.due_at), it.why, it.rule_hash, it.set_hash)
                 for it in messages
             ],
-        )
+        )  # fmt: skip
 
     def mark_messages(self, prefix: str, *, state: str, sent_at: datetime | None, why: str = "") -> list[int]:
         """All queued messages whose id begins so; the people they concern."""

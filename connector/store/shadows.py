@@ -40,6 +40,10 @@ class Shadows:
             [(rule, most) for rule in sorted({it.rule for it in kept})],
         )
 
+    def count(self, rule: str) -> int:
+        row = self._db.execute("select count(*) from decisions where rule = ? and mode = 'shadow'", (rule,)).fetchone()
+        return int(row[0])
+
     def tallies(self) -> list[Tally]:
         rows = self._db.execute(
             "select rule, rule_hash, sum(answer is 1), sum(answer is 0), sum(answer is null), min(clock), max(clock)"

@@ -210,6 +210,7 @@ class Sqlite:
             # the lock is ours, so whoever held a lane of this file is dead and need not be waited for
             db.execute("update leases set holder = '', until = ''")
             tx = Tx(db)
+            tx.sets.end()  # and whatever it ran, it runs no more
         except BaseException as error:  # noqa: BLE001  handed to whoever opens the store
             started.set_exception(error)
             return

@@ -239,6 +239,8 @@ create table standing (
     -- 1 yes, 0 no (kept only while it lingers), null unknown
     answer integer,
     since text not null,
+    -- unknown now, and was a yes before
+    was integer not null default 0,
     primary key (rule, person)
 ) strict, without rowid;
 create index standing_person on standing (person);
@@ -298,6 +300,7 @@ create table vetoes (
     key text not null,
     by text not null,
     at text not null,
+    -- rule → hash of the facts it read then
     facts text not null,
     primary key (person, kind, key)
 ) strict, without rowid;

@@ -180,7 +180,7 @@ class Asked:
             ends = explain(other, self.facts, self.context).next_change
             if ends is not None:
                 then = " and is answered anew" if not other.linger else f", and lingers for {other.linger} after a no"
-                yield f"{name}, which it reads, changes by the clock alone on {self._day(ends)}{then}"
+                yield f"the rule {name}, which it reads, changes by the clock alone on {self._day(ends)}{then}"
 
     def _version(self, entry: AnyEntry) -> Iterator[str]:
         """Why it would write nothing, if so."""

@@ -38,7 +38,7 @@ def owned(state: str = "ours", *rules: str, subject: str = "1", kind: str = "tag
 def changes(
     heard: dict[str, Effect], *, rules: tuple[Rule, ...] = (ONE,), tags: frozenset[str] | None = frozenset(),
     row: Owned | None = None, acting: tuple[str, ...] = ("one", "other"), removable: tuple[str, ...] = (),
-    seen_at: datetime | None = NOW, vetoes: dict[tuple[str, str], str] | None = None, facts: str = "same",
+    seen_at: datetime | None = NOW, vetoes: dict[tuple[str, str], dict[str, str]] | None = None, facts: str = "same",
 ) -> list[Change]:  # fmt: skip
     answers = {Effect.WANT: True, Effect.NO: False, Effect.HOLD: None}
     situation = Situation(
@@ -93,9 +93,10 @@ def test_absence_seen_too_soon_after_our_write_is_no_veto() -> None:
 
 
 def test_a_veto_stands_until_a_fact_changes() -> None:
-    vetoes = {("tag", "silver"): "same"}
+    vetoes = {("tag", "silver"): {"one": "same"}}
     assert changes({"one": WANT}, vetoes=vetoes) == []
     assert kinds(changes({"one": WANT}, vetoes=vetoes, facts="other")) == ["add"]
+    assert changes({"two": WANT}, vetoes=vetoes, facts="other") == []  # it did not keep it then: nothing changed for it
 
 
 def test_a_tag_of_several_rules_goes_with_the_last() -> None:

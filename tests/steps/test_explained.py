@@ -134,7 +134,7 @@ def test_a_kept_tag_names_the_rule_and_the_clock_of_what_is_read_from_it(home: H
     made = tell(home, home.person("ats", "1"))
     said = of(made, "bench")
     assert line(said, "they are marked").kept == "silver kept by rule silver"
-    assert any(it.startswith("silver, which it reads, changes by the clock alone on 2") for it in said.remarks)
+    assert any(it.startswith("the rule silver, which it reads, changes by the clock alone on 2") for it in said.remarks)
     silver = of(made, "silver")
     assert silver.next_change is not None
     assert silver.remarks[-1].startswith("after that it lingers for 7 days, until ")

@@ -52,6 +52,20 @@ TABLE = [
 ]
 
 
+def test_what_was_a_yes_before_nobody_knew_lingers_all_the_same() -> None:
+    unknown = hear(LINGERS, None, Standing(True, NOW - 9 * DAY), now=NOW - 4 * DAY, zone=ZONE)
+    assert unknown.stand == Standing(None, NOW - 4 * DAY, was=True)
+    still = hear(LINGERS, None, unknown.stand, now=NOW - DAY, zone=ZONE)
+    no = hear(LINGERS, False, still.stand, now=NOW, zone=ZONE)
+    assert (no.effect, no.stand) == (Effect.HOLD, Standing(False, NOW))
+    assert hear(LINGERS, False, no.stand, now=NOW + 7 * DAY, zone=ZONE).effect is Effect.NO
+
+
+def test_what_was_never_a_yes_does_not_linger_after_nobody_knew() -> None:
+    unknown = hear(LINGERS, None, None, now=NOW - DAY, zone=ZONE)
+    assert hear(LINGERS, False, unknown.stand, now=NOW, zone=ZONE).effect is Effect.NO
+
+
 def stood(what: tuple[bool | None, int] | None) -> Standing | None:
     return None if what is None else Standing(what[0], NOW - what[1] * DAY)
 

@@ -74,8 +74,8 @@ def test_only_what_a_released_rule_kept_alone_is_let_go_of(store: Store) -> None
 
 
 def test_vetoes_are_listed_the_latest_first_and_go_when_they_are_lifted(store: Store) -> None:
-    store.write(lambda tx: tx.ledger.veto(1, "tag", "silver", by="ats", now=NOW, facts="f"))
-    store.write(lambda tx: tx.ledger.veto(2, "tag", "silver", by="ats", now=NOW + HOUR, facts="f"))
+    store.write(lambda tx: tx.ledger.veto(1, "tag", "silver", by="ats", now=NOW, facts={"r": "f"}))
+    store.write(lambda tx: tx.ledger.veto(2, "tag", "silver", by="ats", now=NOW + HOUR, facts={"r": "f"}))
     with store.reading() as tx:
         assert [it.person for it in tx.ledger.all_vetoes()] == [2, 1]
     store.write(lambda tx: tx.ledger.lift(2, "tag", "silver"))

@@ -56,7 +56,7 @@ def test_what_was_believed_is_counted_and_can_be_taken_back(store: Store) -> Non
         for person, (kind, by, hours) in enumerate(
             (("tag", "ats", 0), ("tag", "ats", 2), ("tag", "other", 2), ("pool", "ats", 2))
         ):
-            tx.ledger.veto(person, kind, "silver", by=by, now=NOW + hours * HOUR, facts="")
+            tx.ledger.veto(person, kind, "silver", by=by, now=NOW + hours * HOUR, facts={"r": ""})
 
     store.write(work)
     with store.reading() as tx:

@@ -124,10 +124,10 @@ def test_a_rule_that_left_the_files_is_known_since_when_until_it_comes_back(stor
 
 
 def test_a_veto_stays_until_it_is_lifted(store: Store) -> None:
-    store.write(lambda tx: tx.ledger.veto(1, "tag", "silver", by="a person", now=NOW, facts="f1"))
-    store.write(lambda tx: tx.ledger.veto(1, "tag", "silver", by="a person", now=NOW, facts="f2"))
+    store.write(lambda tx: tx.ledger.veto(1, "tag", "silver", by="a person", now=NOW, facts={"r": "f1"}))
+    store.write(lambda tx: tx.ledger.veto(1, "tag", "silver", by="a person", now=NOW, facts={"r": "f2"}))
     with store.reading() as tx:
-        assert tx.ledger.vetoes([1, 2]) == {(1, "tag", "silver"): "f2"}
+        assert tx.ledger.vetoes([1, 2]) == {(1, "tag", "silver"): {"r": "f2"}}
     store.write(lambda tx: tx.ledger.lift(1, "tag", "silver"))
     with store.reading() as tx:
         assert tx.ledger.vetoes([1]) == {}
@@ -165,9 +165,14 @@ def test_a_limit_counts_what_a_rule_changed_by_itself(store: Store) -> None:
 
 
 def test_an_answer_stands_since_its_moment_unknown_included(store: Store) -> None:
-    rows = [("r", 1, True, NOW), ("r", 2, None, NOW), ("r", 3, False, NOW), ("s", 1, True, NOW)]
+    rows = [
+        ("r", 1, Standing(True, NOW)),
+        ("r", 2, Standing(None, NOW)),
+        ("r", 3, Standing(False, NOW)),
+        ("s", 1, Standing(True, NOW)),
+    ]
     store.write(lambda tx: tx.ledger.stand(rows))
-    store.write(lambda tx: tx.ledger.stand([("r", 1, False, NOW + HOUR)]))
+    store.write(lambda tx: tx.ledger.stand([("r", 1, Standing(False, NOW + HOUR))]))
     with store.reading() as tx:
         assert tx.ledger.standing([1, 2]) == {
             ("r", 1): Standing(False, NOW + HOUR), ("r", 2): Standing(None, NOW), ("s", 1): Standing(True, NOW),
@@ -189,7 +194,7 @@ def test_a_rule_acts_from_the_first_activation_of_its_version_on(store: Store) -
 
 def test_nothing_of_one_who_parted_is_kept_up_any_more(store: Store) -> None:
     own(store, owned(), owned(person=2))
-    store.write(lambda tx: tx.ledger.stand([("r", 1, True, NOW), ("r", 2, True, NOW)]))
+    store.write(lambda tx: tx.ledger.stand([("r", 1, Standing(True, NOW)), ("r", 2, Standing(True, NOW))]))
     store.write(lambda tx: tx.ledger.part(1))
     assert (ours(store, 1), len(ours(store, 2))) == ([], 1)
     with store.reading() as tx:

@@ -172,7 +172,7 @@ def person_of_everything(store: Store, person: int, state: str = "active", caden
     store.write(lambda tx: tx.mirror.put([image(person)]))
     store.write(lambda tx: tx.ledger.own([owned]))
     store.write(lambda tx: tx.ledger.decide([decided]))
-    store.write(lambda tx: tx.ledger.veto(person, "tag", f"v{person}", by="x", now=NOW, facts="f"))
+    store.write(lambda tx: tx.ledger.veto(person, "tag", f"v{person}", by="x", now=NOW, facts={"r": "f"}))
     store.write(lambda tx: tx.schedule.message([message]))
     store.write(lambda tx: tx.schedule.enrol([enrolment]))
     store.write(lambda tx: tx.schedule.wake(person, NOW))

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from connector import acts
 from connector.flow import Delivery
 from connector.model import Ref
+from connector.store.ledger import Standing
 from connector.store.outbox import Queued
 from connector.store.protocol import Store, Tx
 from connector.store.schedule import Message, Walk
@@ -97,7 +98,11 @@ def test_messages_that_never_went_out_go_and_name_whom_they_were_for(store: Stor
 
 
 def test_rules_that_left_are_known_from_when_it_was_seen_first(store: Store) -> None:
-    store.write(lambda tx: tx.ledger.stand([("old", 1, True, NOW), ("old", 2, None, NOW), ("here", 1, True, NOW)]))
+    store.write(
+        lambda tx: tx.ledger.stand(
+            [("old", 1, Standing(True, NOW)), ("old", 2, Standing(None, NOW)), ("here", 1, Standing(True, NOW))]
+        )
+    )
     store.write(lambda tx: tx.ledger.activate({"shelved": "h", "here": "h"}, set_hash="s", now=NOW, plan="p"))
     for later in (NOW, NOW + DAY):
         absent = store.write(lambda tx, at=later: tx.retention.absent(["here"], now=at))  # type: ignore[misc]
