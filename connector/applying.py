@@ -14,6 +14,7 @@ from connector.cadence import Desk
 from connector.limits import OVER
 from connector.plan import Plan, PlanRefused, check_fresh
 from connector.pool import Pool, stale, taking_of
+from connector.rules import RuleSet
 from connector.store import Sqlite, Tx
 from connector.store.ledger import Activation
 from connector.store.schedule import Run
@@ -50,7 +51,7 @@ def apply(
     check_fresh(plan, again, counts=not resumed)
     # who applied it agreed to all that was new in it, and a kill half-way does not undo that
     agreed = {it.rule for it in plan.rules if it.new} if resumed else set()
-    _check_limits(again, approved, agreed)
+    _check_limits(again, approved, agreed, desk.bench.court.rules)
     run, people = store.write(lambda tx: _activate(tx, desk, plan, approved, now=now))
     counts: Counter[str] = Counter()
     for start in range(0, len(people), CHUNK):
@@ -61,7 +62,7 @@ def apply(
     return run, counts
 
 
-def _check_limits(again: Plan, approved: Mapping[str, str], agreed: Collection[str]) -> None:
+def _check_limits(again: Plan, approved: Mapping[str, str], agreed: Collection[str], rules: RuleSet) -> None:
     tripped = {name: limit for name, limit in again.limits.items() if name not in agreed and name not in approved}
     if tripped:
         first = next(iter(tripped))
@@ -71,7 +72,7 @@ def _check_limits(again: Plan, approved: Mapping[str, str], agreed: Collection[s
         )
     for name, by in approved.items():
         if name in again.limits:
-            plans.approve(again, name, by=by)
+            plans.approve(again, name, by=by, rules=rules)
 
 
 def _activate(tx: Tx, desk: Desk, plan: Plan, approved: Mapping[str, str], *, now: datetime) -> tuple[int, list[int]]:

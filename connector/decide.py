@@ -240,7 +240,9 @@ def write(
 
 def _owned(bench: Bench, change: Change, *, now: datetime) -> Owned:
     before = None if change.owned is None or change.owned.state == "removing" else change.owned
-    state = before.state if before else "theirs" if change.kind == "adopt" else "adding"
+    adopts = change.kind == "adopt" and any(rule.adopt for rule in bench.rules if rule.name in change.rules)
+    fresh = "ours" if adopts else "theirs" if change.kind == "adopt" else "adding"
+    state = before.state if before and not adopts else fresh
     hash_ = next((rule.hash for rule in bench.rules if rule.name == change.rule), "")
     return Owned(
         account=change.subject.account,

@@ -69,8 +69,10 @@ class Change:
 class Wishes:
     """What each rule keeps, worked out once for everyone."""
 
-    def __init__(self, rules: Iterable[Rule]) -> None:
+    def __init__(self, rules: Sequence[Rule]) -> None:
         self.names = frozenset(rule.name for rule in rules)
+        #: Rules that make what was there before them ours.
+        self.adopting = frozenset(rule.name for rule in rules if rule.adopt)
         #: rule → (what, folded key) → as it is spelt
         self.of: dict[str, dict[tuple[What, str], str]] = {}
         #: (what, folded key) → rules that keep it
@@ -104,7 +106,8 @@ def diff(situation: Situation, wishes: Wishes, *, removable: Collection[str]) ->
             row = rows.pop((*_where(place), key), None)
             target = targets.get((place.what, key)) or _Target(row.key if row else key)
             held = row is not None and _held(situation, wishes, (place.what, key), row, removable)
-            if change := _one(situation, place, key, target, row, held=held):
+            adopts = not wishes.adopting.isdisjoint(target.wanted)
+            if change := _one(situation, place, key, target, row, held=held, adopts=adopts):
                 changes.append(change)
     changes.extend(_left_behind(situation, rows.values()))
     return changes
@@ -137,7 +140,7 @@ def _held(
 
 
 def _one(
-    situation: Situation, place: Place, key: str, target: _Target, row: Owned | None, *, held: bool
+    situation: Situation, place: Place, key: str, target: _Target, row: Owned | None, *, held: bool, adopts: bool
 ) -> Change | None:
     def change(kind: Kind, rules: Sequence[str]) -> Change:
         return Change(
@@ -161,6 +164,8 @@ def _one(
         return change("adopt" if theirs else "add", target.wanted)
     if _taken_off(place, key, row):
         return change("veto", row.rules)
+    if target.wanted and adopts and row.state == "theirs":
+        return change("adopt", target.wanted)
     if target.wanted:
         return change("keep" if set(target.wanted) == set(row.rules) else "share", target.wanted)
     if held:

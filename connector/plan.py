@@ -22,7 +22,7 @@ from connector.errors import KeepwarmError
 from connector.flow import Verb
 from connector.limits import over_limit
 from connector.pool import Effects, Pool, stale
-from connector.rules import Cadence, Rule, explain, near
+from connector.rules import Cadence, Rule, RuleSet, explain, near
 from connector.store import ReadOnly, Sqlite, Tx
 from connector.store.schedule import Enrolment
 
@@ -68,8 +68,6 @@ class RulePlan(msgspec.Struct, frozen=True, kw_only=True):
     held: dict[str, int] = {}
     #: Set: more than may be changed without somebody's word, so that applying needs an approval.
     limit: str = ""
-    #: Who has to give that word; empty: anybody with a name.
-    approver: str = ""
     near: tuple[Near, ...] = ()
     samples: tuple[Sample, ...] = ()
 
@@ -90,7 +88,6 @@ class CadencePlan(msgspec.Struct, frozen=True, kw_only=True):
     #: Day → messages due then, on the organisation's calendar.
     due: dict[date, int] = {}
     limit: str = ""
-    approver: str = ""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -171,7 +168,6 @@ def _rule_plans(tx: Tx, bench: Bench, pool: Pool, *, now: datetime) -> Iterator[
             veto=mine.counts["veto"],
             held=pool.held(rule) if rule and new else {},
             limit=limit or _above(rule, mine.counts["add"]) or _unexpected(rule, yes),
-            approver=rule.approve.by if rule and rule.approve else "",
             near=_near(tx, bench, rule, now=now) if rule and new else (),
             samples=tuple(_samples(tx, bench, rule, mine, now=now)) if rule else (),
         )
@@ -202,7 +198,7 @@ def _limit(bench: Bench, rule: Rule | None, counts: Mapping[Kind, int]) -> str:
 def _above(entry: Rule | Cadence | None, people: int) -> str:
     if entry is None or entry.approve is None or people <= entry.approve.above:
         return ""
-    return f"{people} people, and more than {entry.approve.above} need the approval of {entry.approve.by}"
+    return f"{people} people, and more than {entry.approve.above} need somebody's approval (`approve` says whose)"
 
 
 def _near(tx: Tx, bench: Bench, rule: Rule, *, now: datetime) -> tuple[Near, ...]:
@@ -249,7 +245,6 @@ def _cadence_plan(tx: Tx, bench: Bench, pool: Pool, cadence: Cadence, *, now: da
         due_in_a_week=sum(due.values()),
         due=due,
         limit=_above(cadence, len(joining)),
-        approver=cadence.approve.by if cadence.approve else "",
     )
 
 
@@ -302,20 +297,18 @@ def saved(folder: Path, *, now: datetime) -> list[Plan]:
     return sorted(found, key=lambda it: it.made_at, reverse=True)
 
 
-def approve(plan: Plan, name: str, *, by: str) -> Plan:
+def approve(plan: Plan, name: str, *, by: str, rules: RuleSet) -> Plan:
     """Somebody let one rule of the plan go over its limit. Raises PlanRefused where it is not theirs to say."""
     if name not in plan.limits:
         waiting = ", ".join(plan.limits) or "nothing of it"
         raise PlanRefused(f"`{name}` needs no approval in plan {plan.id}; waiting: {waiting}")
-    check_approver(
-        name, by, {it.rule: it.approver for it in plan.rules} | {it.cadence: it.approver for it in plan.cadences}
-    )
+    check_approver(name, by, rules)
     return msgspec.structs.replace(plan, approved={**plan.approved, name: by})
 
 
-def check_approver(name: str, by: str, wanted: Mapping[str, str]) -> None:
+def check_approver(name: str, by: str, rules: RuleSet) -> None:
     """`role.recruiter` may be anybody with a name: who that is, is known only once a role opens."""
-    approver = wanted.get(name, "")
+    approver = next((it.approve.by for it in rules.entries if it.name == name and it.approve), "")
     if not by.strip():
         raise PlanRefused(f"say who approves `{name}`: --by NAME")
     if "@" in approver and by.strip().casefold() != approver.casefold():

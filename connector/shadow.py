@@ -68,6 +68,8 @@ def joins(tx: Tx, court: Court, cadence: Cadence, person: int, facts: Facts, con
     """Who would join a series by a version of it that does not act for them: kept once for each version."""
     if cadence.mode == "off" or court.judge(cadence, facts, context) is not True:
         return
+    if tx.shadows.count(cadence.name) >= MOST and share(person, cadence.name, MODE) >= THEN:
+        return
     if court.stops(cadence.name, facts, context) is False:
         would = decided(court, cadence, person, facts, context, occasion=f"joins:{cadence.hash[:12]}")
         tx.shadows.keep([would], most=MOST)

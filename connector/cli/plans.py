@@ -17,7 +17,7 @@ from connector import plan as plans
 from connector.cli.progress import shown
 from connector.cli.words import Where, as_json, counted, plural, say, table, when
 from connector.errands import Errand, asked
-from connector.house import House, check, desk_of, opened, real_clock
+from connector.house import House, check, desk_of, load_rules, opened, real_clock
 from connector.limits import OVER
 from connector.plan import CadencePlan, Plan, RulePlan
 from connector.settings import Settings
@@ -224,7 +224,7 @@ def approve(where: Where, what: str | None, name: str | None, by: str, machine: 
     now = real_clock()
     mine = next((it for it in plans.saved(folder_of(settings), now=now) if it.id == what), None)
     if mine is not None:
-        plans.save(plans.approve(mine, name, by=by), folder_of(settings))
+        plans.save(plans.approve(mine, name, by=by, rules=load_rules(settings)), folder_of(settings))
         say(f"{by} approves {name} in plan {mine.id}. To do it: keepwarm apply {mine.id}")
         return
     try:
@@ -237,8 +237,7 @@ def approve(where: Where, what: str | None, name: str | None, by: str, machine: 
 
 def allowed(house: House, rule: str, occasion: str, by: str) -> None:
     """Somebody's word on what waits. Raises PlanRefused where nothing does, or where it is not theirs to give."""
-    wanted = {it.name: it.approve.by for it in house.rules.entries if it.approve}
-    plans.check_approver(rule, by, wanted)
+    plans.check_approver(rule, by, house.rules)
     now = house.clock()
     if not house.store.write(lambda tx: tx.assent.give(rule, occasion, by=by, now=now)):
         raise plans.PlanRefused(f"nothing of `{rule}` waits for {occasion}; `keepwarm approve` lists what does")

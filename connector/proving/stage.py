@@ -161,7 +161,7 @@ class Stage:
             counts += cadence.prepare(self._store, self.desk, now=now)
             for account in self.desk.bench.accounts.values():
                 counts += outbox.send(self._store, account, self.desk.guard, token=1, now=lambda: now)
-            if not counts and not self._wrote():
+            if not counts and not self._built_anew():
                 self._keep()
                 return
         raise RuntimeError(f"still busy after {_TURNS} turns at {now}")
@@ -188,6 +188,7 @@ class Stage:
         tx.mirror.put([made])
         tx.mirror.end_consents(self.now)
         tx.schedule.message(_letters(told))
+        tx.records.clean(tx.records.dirty(_TURNS))
         facts = tx.mirror.facts_of([PERSON])[PERSON]
         context = self.desk.bench.court.context(self.now)
         trees = [tree for entry in self.desk.bench.court.rules.entries for tree in entry.trees]
@@ -195,14 +196,13 @@ class Stage:
         if (ends := facts.get("consent.expires")) is not None:
             self._ahead.append(unstamp(ends))
 
-    def _wrote(self) -> bool:
-        """Did a message go out that the facts do not know of yet."""
+    def _built_anew(self) -> bool:
+        """Was there anything that the facts did not know of: a message that went out, or did not after all."""
         with self._store.reading() as tx:
-            sent, facts = tx.schedule.last_sent(PERSON), tx.mirror.facts_of([PERSON])[PERSON]
-        if sent is None or (facts["last_contacted"] or "") >= stamp(sent):
-            return False
-        self._store.write(self._paint)
-        return True
+            touched = tx.records.dirty(1)
+        if touched:
+            self._store.write(self._paint)
+        return bool(touched)
 
     # what our rules keep
 

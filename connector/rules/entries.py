@@ -163,6 +163,8 @@ class Rule(Entry):
     do: Do | None = None
     settle: Span | None = None
     linger: Span | None = None
+    #: What a person had put there already becomes ours, to be taken off as well.
+    adopt: bool = False
     again: Again = field(default_factory=Again)
     expected_size: tuple[int, int] | None = None
     backfill: Span | None = None

@@ -20,7 +20,7 @@ from connector.rules.tree import Tree
 from connector.rules.vocabulary import Vocabulary
 
 E = TypeVar("E", Rule, Cadence, Suppress)
-_RULE = ("when", "wait", "who", "keep", "do", "settle", "linger", "again", "expected_size", "backfill")
+_RULE = ("when", "wait", "who", "keep", "do", "settle", "linger", "adopt", "again", "expected_size", "backfill")
 _FACTS = frozenset(fact.name for fact in FACTS) | {
     f"{how}_{scope}" for scope in LISTS for how in ("has", "has_no", "latest")
 }
@@ -145,6 +145,8 @@ def _rule(node: Node, loading: _Loading) -> Rule | None:
     for key in ("wait", "settle", "linger", "backfill"):
         if key in lines:
             made[key] = lines[key].span()
+    if "adopt" in lines:
+        made["adopt"] = bool(lines["adopt"].yes())
     if "again" in lines:
         made["again"] = parts.again(lines["again"])
     if "expected_size" in lines:
@@ -176,7 +178,7 @@ def _fit(node: Node, lines: Mapping[str, Node], made: Mapping[str, Any], reader:
             if key in lines:
                 lines[key].wrong_key(f"`{key}` goes with `do:`; `keep:` states how things are, at all times")
     else:
-        for key in ("settle", "linger", "expected_size", "max_changes"):
+        for key in ("settle", "linger", "adopt", "expected_size", "max_changes"):
             if key in lines:
                 lines[key].wrong_key(f"`{key}` goes with `keep:`")
         if "wait" in lines and "when" not in lines:

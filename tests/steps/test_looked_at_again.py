@@ -22,7 +22,11 @@ rules:
 cadences:
   - cadence: series
     who: {pools: {any_of: [bench]}, consent.email: yes}
-    send: {every: 3 months, first: 0 days after joining, rotate: [{template: news}, {template: evening}], when_all_seen: start_again}
+    send:
+      every: 3 months
+      first: 0 days after joining
+      rotate: [{template: news}, {template: evening}]
+      when_all_seen: start_again
     stop_when: {has_application: {status: active}}
 """
 

@@ -156,17 +156,21 @@ WORD = SILVER + "    approve: {by: lead@example.org, above: 2 people}\n"
 def test_a_rule_that_wants_somebodys_word_waits_for_that_person(crowd: Callable[..., Home]) -> None:
     home = crowd(3, rules=WORD)
     made = home.plan()
-    assert "need the approval of lead@example.org" in made.rules[0].limit
+    assert "3 people, and more than 2 need" in made.rules[0].limit
+    assert "@" not in plan.save(made, home.folder / "plans").read_text(encoding="utf-8")
     with pytest.raises(PlanRefused, match="--approve silver"):
         home.apply(made)
     with pytest.raises(PlanRefused, match="wants the approval of lead@"):
-        plan.approve(made, "silver", by="somebody@example.org")
+        plan.approve(made, "silver", by="somebody@example.org", rules=home.house.rules)
     with pytest.raises(PlanRefused, match="wants the approval of lead@"):
         applying.apply(home.store, home.house.desk, made, now=home.now, approve={"silver": "somebody@example.org"})
     home.turn()
     assert on_platform(home) == set()
     run, _ = applying.apply(
-        home.store, home.house.desk, plan.approve(made, "silver", by="Lead@example.org"), now=home.now
+        home.store,
+        home.house.desk,
+        plan.approve(made, "silver", by="Lead@example.org", rules=home.house.rules),
+        now=home.now,
     )
     home.turn()
     assert len(on_platform(home)) == 3
@@ -299,3 +303,29 @@ def test_what_a_deleted_rule_kept_stays_when_it_is_released(crowd: Callable[...,
     home.live()
     home.turn()
     assert len(on_platform(home)) == 2
+
+
+def test_a_rule_that_adopts_takes_a_persons_tag_over_and_off_again(crowd: Callable[..., Home], cast: Cast) -> None:
+    home = crowd(2, rules=SILVER + "    adopt: yes\n")
+    for n in ("0", "1"):
+        home.tell("ats", cast.candidate(n, f"{n}@example.org", at=home.now, tags=("silver",), contact_allowed=True))
+    made = home.plan()
+    assert (made.rules[0].add, made.rules[0].adopt) == (0, 2)
+    applied(home)
+    assert {row["state"] for row in home.rows("select state from owned")} == {"ours"}
+    home.now += timedelta(hours=1)
+    home.tell("ats", cast.application("0-run", "0", Status.HIRED, at=home.now))
+    home.turn()
+    assert [it.subject.id for it in home.platforms["ats"].of(Verb.REMOVE_TAG) if it.subject] == ["0"]
+
+
+def test_what_was_a_persons_becomes_a_rules_when_it_comes_to_adopt(crowd: Callable[..., Home], cast: Cast) -> None:
+    home = crowd(1, rules=SILVER)
+    home.tell("ats", cast.candidate("0", "0@example.org", at=home.now, tags=("silver",), contact_allowed=True))
+    applied(home)
+    assert [row["state"] for row in home.rows("select state from owned")] == ["theirs"]
+    home.rules(SILVER + "    adopt: yes\n")
+    home.pass_time(timedelta(minutes=1))
+    assert home.plan().rules[0].adopt == 1
+    applied(home)
+    assert [row["state"] for row in home.rows("select state from owned")] == ["ours"]
