@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from bench import check, decisions, door, edit, memory, pool, records, sync
+from bench import check, decisions, door, edit, engines, memory, pool, records, sync
 from bench.figure import Figure
 
 BENCHES = {
@@ -19,6 +19,7 @@ BENCHES = {
     "door": door.measure,
     "records": records.measure,
     "decisions": decisions.measure,
+    "engines": engines.measure,
     "pool": pool.measure,
     "sync": sync.measure,
     "memory": memory.measure,

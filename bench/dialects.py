@@ -77,7 +77,7 @@ class Cel(Infix):
 
 class RuleEngine(Infix):
     def fact(self, name: str, of: str) -> str:
-        return name if of == "person" else f'a["{name}"]'
+        return name if of == "person" else f"a.{name}"
 
     def items(self, scope: str, where: str, least: int) -> str:
         return f"[1 for a in {scope}s if {where}].length >= {least}"

@@ -89,7 +89,7 @@ def _activate(tx: Tx, desk: Desk, plan: Plan, approved: Mapping[str, str], *, no
         if rule.name in fresh and rule.kind == "do" and rule.when is None:
             occasions.baseline(tx, rule, [p for p, yes in pool.answers(rule).items() if yes], now=now)
     tx.ledger.activate(hashes, set_hash=plan.set_hash, now=now, plan=plan.id)
-    concerned = set(tx.mirror.objectors(list(bench.accounts)))
+    concerned = set(tx.objections.people(list(bench.accounts)))
     concerned |= pool.concerned() | pool.stand(now=now)
     for cadence in bench.court.rules.cadences:
         concerned |= {person for person, yes in pool.answers(cadence).items() if yes}

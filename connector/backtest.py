@@ -17,8 +17,7 @@ from connector.accounts import Accounts
 from connector.asof import Past, World, as_of
 from connector.cadence import Desk
 from connector.clock import Span, midnight, stamp
-from connector.court import Court
-from connector.decide import Bench
+from connector.court import Bench, Court
 from connector.errors import KeepwarmError
 from connector.guard import Guard
 from connector.image import image

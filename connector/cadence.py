@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from connector import acts, shadow
-from connector.court import Facts, Heard, share
-from connector.decide import Bench, member_of
+from connector.court import Bench, Facts, Heard, share
+from connector.decide import member_of
 from connector.guard import LETTING_GO, PATIENCE, Guard, zone_of
 from connector.rules import Cadence, Context, next_slot, occurrence
 from connector.settings import MessageSettings

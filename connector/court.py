@@ -6,13 +6,15 @@ A rule that reads a tag another rule keeps sees that rule's *effective* answer, 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import Any
 
+from connector.accounts import Accounts
 from connector.rules import Context, Entry, Rule, RuleSet, compile_rule, compile_tree
+from connector.settings import Settings
 from connector.store.ledger import Activation, Standing
 
 Facts = Mapping[str, Any]
@@ -47,6 +49,10 @@ class Heard:
         return True if lingers else None if self.answer is None else False
 
 
+#: A no that leaves nothing to remember: the same for everybody.
+_NO = Heard(False, Effect.NO, None)
+
+
 def hear(rule: Rule, answer: bool | None, before: Standing | None, *, now: datetime, zone: Any) -> Heard:
     """Pure. `before` is what stood until now."""
     if answer is None:
@@ -54,11 +60,11 @@ def hear(rule: Rule, answer: bool | None, before: Standing | None, *, now: datet
         was = rule.linger is not None and before is not None and (before.answer is not None or before.was)
         return Heard(None, Effect.HOLD, Standing(None, since, was))
     if answer:
-        since = before.since if before and before.answer else now
-        settled = rule.settle is None or rule.settle.after(since, zone) <= now
-        return Heard(True, Effect.WANT if settled else Effect.HOLD, Standing(True, since))
+        stand = before if before and before.answer else Standing(True, now)
+        settled = rule.settle is None or rule.settle.after(stand.since, zone) <= now
+        return Heard(True, Effect.WANT if settled else Effect.HOLD, stand)
     if rule.linger is None or before is None or (before.answer is None and not before.was):
-        return Heard(False, Effect.NO, None)
+        return _NO
     since = before.since if before.answer is False else now
     if rule.linger.after(since, zone) > now:
         return Heard(False, Effect.HOLD, Standing(False, since))
@@ -74,10 +80,14 @@ class Court:
     _stops: dict[str, Judge] = field(default_factory=dict)
     _pieces: dict[tuple[str, int], Judge] = field(default_factory=dict)
     _moment: dict[datetime, Context] = field(default_factory=dict)
+    _first: dict[datetime, dict[bool | None, Heard]] = field(default_factory=dict)
+    #: The standing rules in order, with their judges.
+    _hearing: list[tuple[str, Judge, Rule]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for entry in self.rules.entries:
             self._judges[entry.name] = compile_rule(entry)
+        self._hearing.extend((rule.name, self._judges[rule.name], rule) for rule in self.rules.standing)
         for cadence in self.rules.cadences:
             if cadence.stop_when is not None:
                 self._stops[cadence.name] = compile_tree(cadence.stop_when)
@@ -103,13 +113,29 @@ class Court:
         """Every standing rule's say about one person, in order."""
         heard: dict[str, Heard] = {}
         answers: dict[str, bool | None] = {}
-        context = self.context(now, answers=answers)
-        for rule in self.rules.standing:
-            said = hear(rule, self._judges[rule.name](facts, context), standing.get(rule.name), now=now, zone=self.zone)
-            heard[rule.name] = said
-            if said.effective is not False:
-                answers[rule.name] = said.effective
+        context, zone, first = self.context(now, answers=answers), self.zone, self._first_heard(now)
+        for name, judge, rule in self._hearing:
+            answer, before = judge(facts, context), standing.get(name)
+            if before is None and (not answer or rule.settle is None):
+                said = first[answer]
+            else:
+                said = hear(rule, answer, before, now=now, zone=zone)
+            heard[name] = said
+            if said is not _NO and (effective := said.effective) is not False:
+                answers[name] = effective
         return heard
+
+    def _first_heard(self, now: datetime) -> dict[bool | None, Heard]:
+        """What is heard of someone for whom nothing stood, by the answer: one for everyone judged at a moment."""
+        first = self._first.get(now)
+        if first is None:
+            self._first.clear()
+            first = self._first[now] = {
+                False: _NO,
+                True: Heard(True, Effect.WANT, Standing(True, now)),
+                None: Heard(None, Effect.HOLD, Standing(None, now)),
+            }
+        return first
 
     def answers(self, facts: Facts, standing: Mapping[str, Standing], *, now: datetime) -> dict[str, bool | None]:
         """What tests on kept tags and pools read: rule → effective answer; absent is no."""
@@ -135,6 +161,19 @@ class Court:
         if entry.mode != "live" or active is None or active.hash != entry.hash:
             return False
         return entry.canary is None or share(person, entry.name, "canary") < entry.canary
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What a decision needs beside the store. One per run; a reload makes a new one."""
+
+    court: Court
+    accounts: Accounts
+    settings: Settings
+
+    @property
+    def rules(self) -> Sequence[Rule]:
+        return self.court.rules.rules
 
 
 def share(person: int, name: str, salt: str) -> float:

@@ -7,7 +7,7 @@ text until a reader says what it should be. Readers never raise: they note a `Pr
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from typing import Any, TypeVar
@@ -16,12 +16,13 @@ from zoneinfo import ZoneInfo
 import yaml
 from yaml.events import (
     AliasEvent,
+    CollectionStartEvent,
     DocumentStartEvent,
+    Event,
     MappingEndEvent,
     MappingStartEvent,
     ScalarEvent,
     SequenceEndEvent,
-    SequenceStartEvent,
 )
 
 from connector.clock import Span
@@ -256,6 +257,16 @@ def _syntax(text: str, line: int, column: int, problem: str | None) -> str:
     return f"this is not YAML: {problem or 'it ends too soon'}"
 
 
+def _events(text: str) -> Iterator[Event]:
+    """`yaml.parse` without its second look at every event."""
+    loader = _LOADER(text)
+    try:
+        while (event := loader.get_event()) is not None:
+            yield event
+    finally:
+        loader.dispose()
+
+
 class _Builder:
     """Events → nodes, without recursion and without YAML's ideas of type."""
 
@@ -267,21 +278,23 @@ class _Builder:
 
     def build(self, text: str) -> Node | None:
         documents = 0
-        for event in yaml.parse(text, Loader=_LOADER):
+        for event in _events(text):
+            if isinstance(event, ScalarEvent):  # half of all there is
+                if documents == 1:
+                    self._scalar(event)
+                continue
             if isinstance(event, DocumentStartEvent):
                 documents += 1
                 if documents == 2:
                     self._note(event, "a second document (`---`) is not read; use one file for each")
             if documents > 1:
                 continue
-            if isinstance(event, MappingEndEvent | SequenceEndEvent):
+            if isinstance(event, (MappingEndEvent, SequenceEndEvent)):  # `|` would be made anew for each of thousands
                 self.open.pop()
             elif isinstance(event, AliasEvent):
                 self._note(event, "`*` points at another place; write the value out here")
                 self._place(event, "")
-            elif isinstance(event, ScalarEvent):
-                self._scalar(event)
-            elif isinstance(event, MappingStartEvent | SequenceStartEvent):
+            elif isinstance(event, CollectionStartEvent):
                 self._marks(event, event.implicit)
                 node = self._place(event, {} if isinstance(event, MappingStartEvent) else [])
                 self.open.append((node, None))
@@ -311,7 +324,8 @@ class _Builder:
         self._place(event, event.value)
 
     def _place(self, event: Any, value: Any) -> Node:
-        line, column = event.start_mark.line + 1, event.start_mark.column + 1
+        mark = event.start_mark
+        line, column = mark.line + 1, mark.column + 1
         node = Node(self.document, line, column, value, line, column)
         if not self.open:
             self.root = node
@@ -328,8 +342,8 @@ class _Builder:
         return node
 
     def _enter(self, lines: dict[str, Node], key: ScalarEvent, node: Node) -> None:
-        if key.start_mark is not None:
-            node.key_line, node.key_column = key.start_mark.line + 1, key.start_mark.column + 1
+        if (mark := key.start_mark) is not None:
+            node.key_line, node.key_column = mark.line + 1, mark.column + 1
         name = key.value.strip()
         first = lines.get(name)
         if first is None:

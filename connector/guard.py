@@ -24,6 +24,9 @@ from connector.store.outbox import Queued
 
 #: A message that a cap holds back waits this long at most, then it is dropped with its reason.
 PATIENCE = timedelta(days=7)
+#: What is held back for somebody who is frozen is looked at again so often.
+DAY = timedelta(days=1)
+FROZEN = "frozen"
 _INSTANT = timedelta(seconds=1)
 #: Verbs that can only take something away are never held back.
 LETTING_GO = frozenset({Verb.REMOVE_TAG, Verb.SUPPRESS_MEMBER, Verb.REMOVE_SOURCE})
@@ -61,6 +64,8 @@ class Guard:
     def judge(self, tx: Tx, queued: Queued, *, now: datetime) -> Held | None:
         """None: it may happen. Unknown is no."""
         checks = _CHECKS[queued.purpose]
+        if held := frozen(tx, queued, now=now):
+            return held
         if checks is None or queued.action.verb in LETTING_GO:
             return None
         if queued.person is None:
@@ -77,7 +82,8 @@ class Guard:
         """Each question that `judge` asks of such an act, with its own answer: for explaining. Nothing where there is none."""
         case = self._case(tx, queued, queued.person, now=now) if queued.person is not None else None
         checks = _CHECKS[queued.purpose] or ()
-        return [(_QUESTIONS[check], check(self, case)) for check in checks] if case is not None else []
+        asked = [(_QUESTIONS[check], check(self, case)) for check in checks] if case is not None else []
+        return [("is not frozen", frozen(tx, queued, now=now)), *asked] if asked else []
 
     def _case(self, tx: Tx, queued: Queued, person: int, *, now: datetime) -> Case | None:
         facts = tx.mirror.facts_of([person]).get(person)
@@ -200,6 +206,17 @@ _CHECKS: Mapping[str, tuple[Check, ...] | None] = {
     NOTICE: None,
     OPT_OUT: None,
 }  # fmt: skip
+
+
+def frozen(tx: Tx, queued: Queued, *, now: datetime) -> Held | None:
+    """For somebody who is frozen nothing outward happens, except what keeps a message from them. What was to reach them in
+    that time is let go of, all else waits."""
+    if queued.person is None or queued.purpose == OPT_OUT or queued.priority == 0:
+        return None
+    if tx.freezes.of(queued.person) is None:
+        return None
+    return Held(FROZEN, None if queued.purpose in (SERVICE, MARKETING) else now + DAY)
+
 
 #: What each check asks, as the one to whom a message would go could be told.
 _QUESTIONS: Mapping[Check, str] = {

@@ -14,8 +14,7 @@ from connector import rules as rules_
 from connector import soundness
 from connector.accounts import Accounts
 from connector.cadence import Desk
-from connector.court import Court
-from connector.decide import Bench
+from connector.court import Bench, Court
 from connector.errors import ConfigError, Problem
 from connector.guard import Guard
 from connector.people import Lens

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from connector import reference
+from connector import barred, reference
 from connector.accounts import Account
 from connector.errors import Malformed
 from connector.flow import GONE, Delivery, Hint, Reading, Spoiled
@@ -46,7 +46,7 @@ def read_waiting(
     readings = [_Read(kept, _reading(kept, accounts)) for kept in waiting]
     if not readings:
         return Counter()
-    return store.write(lambda tx: _settle(tx, readings, now=now, keep_bodies=keep_bodies))
+    return store.write(lambda tx: _settle(tx, accounts, readings, now=now, keep_bodies=keep_bodies))
 
 
 def _reading(kept: Kept, accounts: Mapping[str, Account]) -> Reading:
@@ -70,7 +70,9 @@ def _read_gone(account: str, body: bytes) -> Reading:
     return Reading(records=tuple(Gone(ref=Ref(account, kind, it.id())) for it in raw["ids"].items()))
 
 
-def _settle(tx: Tx, readings: Sequence[_Read], *, now: datetime, keep_bodies: bool) -> Counter[str]:
+def _settle(
+    tx: Tx, accounts: Mapping[str, Account], readings: Sequence[_Read], *, now: datetime, keep_bodies: bool
+) -> Counter[str]:
     counts: Counter[str] = Counter()
     _heard(tx, readings)
     for it in readings:
@@ -79,8 +81,10 @@ def _settle(tx: Tx, readings: Sequence[_Read], *, now: datetime, keep_bodies: bo
         counts["records"] += len(reading.records)
         learn(tx, reading.records, source=delivery.account, now=now)
         remember(tx, reading.records, now=now)
+        records, barred_out = barred.sift(tx, accounts, reading.records, now=now)
+        counts["erased"] += barred_out
         applied = tx.records.apply(
-            reading.records,
+            records,
             received_at=delivery.received_at,
             seen=_walk(delivery.id),
             listed=delivery.stream is not None,
@@ -89,12 +93,12 @@ def _settle(tx: Tx, readings: Sequence[_Read], *, now: datetime, keep_bodies: bo
         reference.soil(tx, applied.reference)
         # whoever objected may turn up in another audience later
         tx.objections.note(it for it in applied.addresses if tx.ledger.suppressions([f"e:{it}"]))
-        for record in reading.records:
+        for record in records:
             if isinstance(record, Gone) and record.anonymised:
                 tx.records.forget(record.ref)
-        if reading.hints:
-            tx.inbox.hint(reading.hints, due_at=now + COALESCE)
-            counts["hints"] += len(reading.hints)
+        if hints := barred.hints(tx, reading.hints):
+            tx.inbox.hint(hints, due_at=now + COALESCE)
+            counts["hints"] += len(hints)
         if applied.tagged and delivery.id.startswith("pull:"):
             tx.inbox.hint(list(_tagged(applied.tagged)), due_at=now)
             counts["hints"] += len(applied.tagged)

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from connector.accounts import Accounts
-from connector.decide import Bench, may_be_mailed, opt_out
+from connector.court import Bench
+from connector.decide import may_be_mailed, opt_out
 from connector.model import Member
 from connector.store import Sqlite, Tx
 

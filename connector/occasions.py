@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 
 from connector import acts, shadow
 from connector.clock import stamp, unstamp
-from connector.court import Facts, Heard, hear, share
-from connector.decide import Bench, member_of
+from connector.court import Bench, Facts, Heard, hear, share
+from connector.decide import member_of
 from connector.flow import Verb
 from connector.model import Ref
 from connector.rules import Context, Rule, compile_when, explain

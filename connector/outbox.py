@@ -169,6 +169,7 @@ def _settle(tx: Tx, account: Account, queued: Queued, outcome: Receipt | Failure
             tx.schedule.resume(account.name, scope)
         if done:
             _sent(tx, queued, outcome, now=now)
+        tx.erasure.over()
         return "already" if outcome.already else "sent"
     error = outcome.error
     repeatable = queued.action.verb not in account.declaration.unrepeatable
@@ -186,6 +187,7 @@ def _settle(tx: Tx, account: Account, queued: Queued, outcome: Receipt | Failure
         learn(tx, queued, error.reason, now=now)
     if settled.state in ("dead", "cancelled"):
         _failed(tx, queued, settled.outcome)
+        tx.erasure.over()
     return settled.state
 
 
@@ -204,15 +206,10 @@ def _sent(tx: Tx, queued: Queued, receipt: Receipt, *, now: datetime) -> None:
             if theirs and kind == "tag":  # the note that was to follow says that we put it there
                 tx.outbox.cancel_followers(queued.row, now=now)
     if action.verb in (Verb.SEND_EVENT, Verb.START_JOURNEY) and (message := action.args.get("message")):
-        _wrote_to(tx, tx.schedule.mark_messages(str(message), state="sent", sent_at=now))
+        tx.mirror.contacted(tx.schedule.mark_messages(str(message), state="sent", sent_at=now), now)
     if action.verb is Verb.SCHEDULE_CAMPAIGN:
         at = unstamp(action.args["send_at"])
-        _wrote_to(tx, tx.schedule.mark_messages(f"{action.args['marker']}:", state="sent", sent_at=at))
-
-
-def _wrote_to(tx: Tx, people: Sequence[int]) -> None:
-    """When they were last contacted is another moment now."""
-    tx.records.soil(candidate for found in tx.mirror.candidates_of(people).values() for candidate in found)
+        tx.mirror.contacted(tx.schedule.mark_messages(f"{action.args['marker']}:", state="sent", sent_at=at), at)
 
 
 def _give_up(tx: Tx, queued: Queued, why: str, *, now: datetime) -> None:

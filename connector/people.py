@@ -78,6 +78,7 @@ def _regroup(tx: Tx, dirty: Sequence[tuple[str, str]], lens: Lens) -> list[int]:
                 tx.mirror.link(account, id_, _keys(merged))
             tx.mirror.succeed(account, id_, winner)
             tx.outbox.succeed(account, id_, winner)
+            tx.freezes.succeed(account, id_, winner)
             tx.mirror.unassign([(account, id_)])
         record = tx.records.get(Ref(account, "candidate", winner))
         if isinstance(record, Candidate) and not record.anonymised:
@@ -175,7 +176,7 @@ def _build(tx: Tx, people: Sequence[int], lens: Lens, *, now: datetime) -> int:
 def _spread(tx: Tx, person: int, lens: Lens) -> None:
     """An objection stays with every record and address of whoever made it, should they part later. The stricter stands."""
     addresses = tx.mirror.known_addresses(person)
-    identities = identities_of(addresses, _records_of(tx, person))
+    identities = identities_of(addresses, records_of(tx, person))
     held = tx.ledger.suppressions(identities)
     said = {it.identity for it in held} | {
         f"e:{it}" for it in tx.mirror.shared(addresses, by_more_than=lens.shared_address)
@@ -187,10 +188,10 @@ def _spread(tx: Tx, person: int, lens: Lens) -> None:
 
 def objections(tx: Tx, person: int) -> list[Suppression]:
     """Opt-outs that hold for this person: also those made from an address they had, or on a record that was merged away."""
-    return tx.ledger.suppressions(identities_of(tx.mirror.known_addresses(person), _records_of(tx, person)))
+    return tx.ledger.suppressions(identities_of(tx.mirror.known_addresses(person), records_of(tx, person)))
 
 
-def _records_of(tx: Tx, person: int) -> list[tuple[str, str]]:
+def records_of(tx: Tx, person: int) -> list[tuple[str, str]]:
     """The candidate records of a person, and those that were merged into them."""
     return [
         (account, known)
@@ -204,6 +205,7 @@ def _part(tx: Tx, person: int, *, now: datetime) -> None:
     waiting = [queued.row for queued in tx.outbox.of_person(person) if queued.purpose != OPT_OUT]
     tx.outbox.cancel(waiting, why="the person is gone", now=now)
     tx.ledger.part(person)
+    tx.erasure.strip(person)
     tx.mirror.remove(person)
 
 

@@ -15,8 +15,7 @@ import msgspec
 
 from connector import objections, occasions
 from connector.cadence import Desk
-from connector.court import share
-from connector.decide import Bench
+from connector.court import Bench, share
 from connector.diff import Kind
 from connector.errors import KeepwarmError
 from connector.flow import Verb
@@ -130,7 +129,7 @@ def make(store: Sqlite | ReadOnly, desk: Desk, *, now: datetime) -> Plan:
             people=tx.mirror.count(),
             rules=tuple(_rule_plans(tx, bench, pool, now=now)),
             cadences=tuple(_cadence_plan(tx, bench, pool, it, now=now) for it in bench.court.rules.cadences),
-            opt_outs=len(tx.mirror.objectors(audiences)) + objections.strangers(tx, bench.accounts),
+            opt_outs=len(tx.objections.people(audiences)) + objections.strangers(tx, bench.accounts),
             doing={rule.name: rule.hash for rule in bench.rules if rule.kind == "do" and rule.mode != "off"},
         )
 

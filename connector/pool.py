@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from connector import occasions
-from connector.court import Effect, Facts, hear, share
-from connector.decide import Bench, deleted_for_good, situations
+from connector.court import Bench, Effect, Facts, hear, share
 from connector.diff import Change, Kind, Wishes, diff
 from connector.facts import fold
 from connector.rules import Entry, Rule, fill, select
+from connector.situations import deleted_for_good, situations
 from connector.store import Tx
 from connector.store.census import Target
 

@@ -11,8 +11,7 @@ from datetime import datetime
 from connector import acts, occasions
 from connector.applications import function_of, region
 from connector.cadence import Desk
-from connector.court import Facts
-from connector.decide import Bench
+from connector.court import Bench, Facts
 from connector.facts import fold
 from connector.model import AnyRecord, Job, JobPost, Label, Ref, User
 from connector.pool import Pool, stale

@@ -135,7 +135,14 @@ def load(path: Path) -> Settings:
         text = path.read_bytes()
     except OSError as error:
         raise ConfigError(
-            [Problem(str(path), 0, 0, f"cannot be read ({error.strerror}); `keepwarm --settings FILE`")]
+            [
+                Problem(
+                    str(path),
+                    0,
+                    0,
+                    f"cannot be read ({error.strerror}); `keepwarm --settings FILE`; `keepwarm init` writes a first one",
+                )
+            ]
         ) from error
     return read(text, str(path), folder=path.parent)
 

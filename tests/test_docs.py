@@ -70,9 +70,14 @@ def test_every_command_is_explained(verb: str) -> None:
 
 
 def test_every_option_of_a_command_that_the_docs_name_exists() -> None:
-    known = {"--help", "--version", "--no-stay", "--check"}  # of all; of `--stay/--no-stay`; of docs/generate.py
+    known = {"--help", "--version", "--check"}  # of all; of docs/generate.py
     for command in walk(cli.keepwarm):
-        known |= {name for option in command.params for name in option.opts if name.startswith("--")}
+        known |= {
+            name
+            for option in command.params
+            for name in (*option.opts, *option.secondary_opts)
+            if name.startswith("--")
+        }
     named = {
         option
         for page in PAGES
@@ -219,7 +224,7 @@ def test_make_targets_exist(page: Path) -> None:
 @every_page
 def test_commands_exist(page: Path) -> None:
     known = {verb.split()[0] for verb in verbs()}
-    named = re.findall(r"(?:`|^)keepwarm ([a-z]+)", page.read_text(encoding="utf-8"), re.MULTILINE)
+    named = re.findall(r"(?:`|^)keepwarm ([a-z-]+)", page.read_text(encoding="utf-8"), re.MULTILINE)
     assert not set(named) - known
 
 

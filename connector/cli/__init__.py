@@ -19,6 +19,7 @@ from connector.cli.doctor import COMMANDS as EXAMINING
 from connector.cli.explain import COMMANDS as EXPLAINING
 from connector.cli.ledger import COMMANDS as OWNING
 from connector.cli.look import COMMANDS as LOOKING
+from connector.cli.person import COMMANDS as FORGETTING
 from connector.cli.plans import COMMANDS as PLANNING
 from connector.cli.proving import COMMANDS as PROVING
 from connector.cli.quality import COMMANDS as COUNTING
@@ -73,6 +74,7 @@ for command in (
     *PLANNING,
     *OWNING,
     *LOOKING,
+    *FORGETTING,
     *EXPLAINING,
     *SHADOWING,
     *EXAMINING,

@@ -63,10 +63,11 @@ def _state(tx: Tx, account: str, state: Mapping[str, Any]) -> Iterator[Check]:
     if "members" in state:
         yield _mailed(tx, account, state)
         members = state["members"]
-        learnt = {it["identity"][2:] for it in tx.rows("select distinct identity from suppressions")}
+        told = {it["address"] for it in state["mailed"]}
+        asked = tx.ledger.suppressions(f"e:{address}" for address in {*members, *told})
+        learnt = {it.identity.removeprefix("e:") for it in asked}
         out = {address for address, it in members.items() if it["status"] in ("unsubscribed", "cleaned")}
         yield Check(account, "opt-outs the platform holds", len(out & learnt), len(out))
-        told = {it["address"] for it in state["mailed"]}
         yield Check(account, "people written to against their word", 0, len(told & learnt))
 
 

@@ -28,7 +28,7 @@ def looking(where: Where) -> Iterator[tuple[Settings, Tx]]:
 
 @click.group()
 def people() -> None:
-    """Look for people in the pool."""
+    """Look for people in the pool, and do what one of them asks for."""
 
 
 @people.command()
@@ -105,6 +105,7 @@ def status(where: Where, machine: bool) -> None:
             "actions": tx.outbox.counts(),
             "active": {name: it.at for name, it in tx.ledger.activations().items()},
             "paused": tx.schedule.pauses(),
+            "frozen": len(tx.freezes.all()),
             "tags_held": {name: tx.doubts.count(name) for name in tx.doubts.held()},
             "runs": tx.schedule.runs(limit=5),
             "serving": tx.sets.in_force(),
@@ -112,32 +113,36 @@ def status(where: Where, machine: bool) -> None:
         if machine:
             as_json(facts)
             return
+        _stands(tx, settings)
+
+
+def _stands(tx: Tx, settings: Settings) -> None:
+    say(f"{plural(tx.mirror.count(), 'person', 'people')}, {plural(tx.ledger.suppression_count(), 'opt-out')} learnt")
+    for name, kinds in tx.records.counts().items():
+        say(f"  {name}: {counted(kinds)}")
+    say(f"deliveries: {counted(tx.inbox.counts())}")
+    say(f"to be read again: {counted(tx.inbox.hints_waiting())}")
+    for it in tx.inbox.refused(limit=5):
+        told = f"{it.ref}, {it.refusals} times: {it.refused}; asked again {when(it.due_at, settings.zone)}"
+        say(f"  refused to us: {told}")
+    say(f"actions: {counted(tx.outbox.counts())}")
+    say(f"in force: {', '.join(tx.ledger.activations()) or 'no rule yet; `keepwarm plan` and `apply`'}")
+    done = {applying.note_of(run).plan for run in tx.schedule.runs(kind=applying.KIND)}
+    for line in _serving(tx.sets.in_force(), settings, done):
+        say(line)
+    for pause in tx.schedule.pauses():
+        again = when(pause.until, settings.zone)
+        say(f"PAUSED {pause.account} {pause.scope or 'altogether'}: {pause.why}; asked again {again}")
+    if frozen := len(tx.freezes.all()):
+        say(f"FROZEN {plural(frozen, 'person', 'people')}; `keepwarm people frozen` says since when and why")
+    for name, since in tx.doubts.held().items():
+        gone = plural(tx.doubts.count(name), "tag")
         say(
-            f"{plural(tx.mirror.count(), 'person', 'people')}, {plural(tx.ledger.suppression_count(), 'opt-out')} learnt"
+            f"HELD {name}: {gone} of ours gone since {when(since, settings.zone)}; `keepwarm approve` lists what to say"
         )
-        for name, kinds in tx.records.counts().items():
-            say(f"  {name}: {counted(kinds)}")
-        say(f"deliveries: {counted(tx.inbox.counts())}")
-        say(f"to be read again: {counted(tx.inbox.hints_waiting())}")
-        for it in tx.inbox.refused(limit=5):
-            told = f"{it.ref}, {it.refusals} times: {it.refused}; asked again {when(it.due_at, settings.zone)}"
-            say(f"  refused to us: {told}")
-        say(f"actions: {counted(tx.outbox.counts())}")
-        say(f"in force: {', '.join(tx.ledger.activations()) or 'no rule yet; `keepwarm plan` and `apply`'}")
-        done = {applying.note_of(run).plan for run in tx.schedule.runs(kind=applying.KIND)}
-        for line in _serving(tx.sets.in_force(), settings, done):
-            say(line)
-        for pause in tx.schedule.pauses():
-            again = when(pause.until, settings.zone)
-            say(f"PAUSED {pause.account} {pause.scope or 'altogether'}: {pause.why}; asked again {again}")
-        for name, since in tx.doubts.held().items():
-            gone = plural(tx.doubts.count(name), "tag")
-            say(
-                f"HELD {name}: {gone} of ours gone since {when(since, settings.zone)}; `keepwarm approve` lists what to say"
-            )
-        for run in tx.schedule.runs(limit=5):
-            told = f"run {run.id}: {run.kind} {run.account or ''} {run.state}"
-            say(f"  {told}, {when(run.started_at, settings.zone)}: {counted(run.counts)}")
+    for run in tx.schedule.runs(limit=5):
+        told = f"run {run.id}: {run.kind} {run.account or ''} {run.state}"
+        say(f"  {told}, {when(run.started_at, settings.zone)}: {counted(run.counts)}")
 
 
 def _serving(it: InForce | None, settings: Settings, applied: Collection[str]) -> Iterator[str]:

@@ -28,7 +28,7 @@ from connector.store import Sqlite
 from connector.world import TRADES, world
 
 #: Enough that every rule finds somebody, and over in seconds.
-PEOPLE = 400
+PEOPLE = 300
 #: Samples of a rule that are shown here; `keepwarm plan` shows ten.
 SAMPLES = 3
 

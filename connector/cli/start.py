@@ -183,7 +183,8 @@ def _real(context: click.Context, answers: Answers, ask: _Questions) -> None:
             say("\nkeepwarm plan")
             _run(context, plan, machine=False)
             return
-    say("\nNext:  keepwarm sync, then keepwarm plan, then keepwarm apply PLAN. From then on:  keepwarm serve")
+    first = "" if fine else "mend what stands above (`keepwarm doctor` shows it again), then  "
+    say(f"\nNext:  {first}keepwarm sync, then keepwarm plan, then keepwarm apply PLAN. From then on:  keepwarm serve")
 
 
 def _to_do(answers: Answers, missing: Sequence[str], *, fine: bool) -> None:

@@ -13,6 +13,7 @@ import structlog
 
 from connector import inbox, scheduler
 from connector.cli.ledger import lifted, released
+from connector.cli.person import erased, stilled
 from connector.cli.plans import allowed, decided
 from connector.cli.progress import shown
 from connector.cli.words import WRONG, Where, as_json, counted, plural, say
@@ -156,6 +157,13 @@ def _errands(running: scheduler.Running, reload: Reload) -> dict[str, Callable[[
     def take_back(errand: Errand) -> Counter[str]:
         return undo(running.house.store, int(str(errand.args["run"])), now=running.house.clock()).counts
 
+    def erase(errand: Errand) -> Counter[str]:
+        by, reason = str(errand.args.get("by", "")), str(errand.args.get("reason", ""))
+        return erased(running.house, int(str(errand.args["person"])), by=by, reason=reason, push=running.wake)
+
+    def freeze(errand: Errand) -> Counter[str]:
+        return stilled(running.house, errand)
+
     def answered(work: Callable[[Errand], Counter[str]], errand: Errand) -> Answer:
         try:
             counts = work(errand)
@@ -166,7 +174,7 @@ def _errands(running: scheduler.Running, reload: Reload) -> dict[str, Callable[[
 
     verbs = {
         "apply": apply, "approve": approve, "lift": lift, "release": release, "replay": again, "retry": again,
-        "undo": take_back,
+        "undo": take_back, "erase": erase, "freeze": freeze, "unfreeze": freeze,
     }  # fmt: skip
     return {name: partial(answered, work) for name, work in verbs.items()}
 

@@ -18,8 +18,7 @@ from connector.accounts import Account, Accounts, adapter_class
 from connector.adapter import Declaration
 from connector.cadence import Desk
 from connector.clock import stamp, unstamp
-from connector.court import Court, Effect, Heard
-from connector.decide import Bench
+from connector.court import Bench, Court, Effect, Heard
 from connector.diff import Place, Situation, Wishes, diff
 from connector.facts import TABLES, of
 from connector.flow import Action, Delivery, Reading, Receipt, Verb

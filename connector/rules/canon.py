@@ -19,6 +19,11 @@ from connector.rules.vocabulary import Vocabulary
 _ASIDE = frozenset({"at", "why", "owner", "was", "justification", "hash", "depends"})
 
 
+_SORTED = json.JSONEncoder(sort_keys=True)
+#: Most of an entry is one of these, and stays as it is.
+_BARE = frozenset({str, bool, int, float})
+
+
 def digest(plain: Any) -> str:
     text = json.dumps(plain, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
@@ -60,7 +65,11 @@ def plain(value: Any, vocabulary: Vocabulary) -> Any:
         case tuple() | list():
             return [plain(item, vocabulary) for item in value]
     if is_dataclass(value) and not isinstance(value, type):
-        return {name: _named(name, getattr(value, name), vocabulary) for name in _kept(type(value))}
+        made: dict[str, Any] = {}
+        for name in _kept(type(value)):
+            each = getattr(value, name)
+            made[name] = each if each is None or type(each) in _BARE else _named(name, each, vocabulary)
+        return made
     raise TypeError(f"no canonical form for {type(value).__name__}")
 
 
@@ -77,7 +86,7 @@ def _named(name: str, value: Any, vocabulary: Vocabulary) -> Any:
 
 
 def _sorted(parts: Any) -> list[Any]:
-    return sorted(parts, key=lambda part: json.dumps(part, sort_keys=True))
+    return sorted(parts, key=_SORTED.encode)
 
 
 def _spoken(test: Leaf, vocabulary: Vocabulary) -> Any:

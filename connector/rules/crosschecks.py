@@ -50,6 +50,9 @@ def _linked(entry: AnyEntry, keepers: Keepers, unseen: set[str]) -> AnyEntry:
     def each(tree: Tree | None) -> Tree | None:
         return None if tree is None else rewrite(tree, link)
 
+    if not any(test.fact.name in ("tags", "pools") for tree in entry.trees for test in leaves(tree)):
+        return entry  # nothing in it is linked
+
     changes: dict[str, Any] = {"who": rewrite(entry.who, link), "unless": each(entry.unless)}
     if isinstance(entry, Cadence):
         changes["stop_when"] = each(entry.stop_when)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from connector.facts import LATEST, LISTS
@@ -23,8 +23,8 @@ def compile_tree(tree: Tree) -> Check:
     match tree:
         case Leaf():
             return of(tree).check(tree)
-        case All(parts=parts):
-            return _all([compile_tree(part) for part in sorted(parts, key=_cost)])
+        case All():
+            return _all(_each_of(tree))
         case AnyOf(parts=parts):
             return _any([compile_tree(part) for part in sorted(parts, key=_cost)])
         case Not(part=part):
@@ -72,6 +72,19 @@ def judge_all(rule_set: RuleSet) -> Callable[[Facts, Context], dict[str, Answer]
     return judge
 
 
+def _each_of(tree: Tree) -> list[Check]:
+    """What must all hold; an `all` inside an `all` is part of it."""
+    return [compile_tree(part) for part in sorted(_flat(tree), key=_cost)]
+
+
+def _flat(tree: Tree) -> Iterator[Tree]:
+    if isinstance(tree, All):
+        for part in tree.parts:
+            yield from _flat(part)
+    else:
+        yield tree
+
+
 def _cost(tree: Tree) -> int:
     """Cheap questions first; the order does not change the answer."""
     return sum(10 if isinstance(node, Items) else 1 for node in walk(tree))
@@ -80,6 +93,8 @@ def _cost(tree: Tree) -> int:
 def _all(checks: Sequence[Check]) -> Check:
     if len(checks) == 1:
         return checks[0]
+    if len(checks) == 2:
+        return _both(*checks)
 
     def check(facts: Facts, context: Context) -> Answer:
         unknown = False
@@ -90,6 +105,19 @@ def _all(checks: Sequence[Check]) -> Check:
             elif not answer:
                 return False
         return None if unknown else True
+
+    return check
+
+
+def _both(first: Check, second: Check) -> Check:
+    """The commonest `all`, without its loop."""
+
+    def check(facts: Facts, context: Context) -> Answer:
+        one = first(facts, context)
+        if one is False:
+            return False
+        two = second(facts, context)
+        return two if one or two is False else None
 
     return check
 
@@ -128,16 +156,22 @@ def _default(part: Check, yes: bool) -> Check:
 
 
 def _has(items: Items) -> Check:
-    where, key = compile_tree(items.where), LISTS[items.scope]
+    lines, key = _each_of(items.where), LISTS[items.scope]
 
     def check(facts: Facts, context: Context) -> Answer:
         unknown = False
         for item in facts.get(key, _NONE):
-            answer = where(item, context)
-            if answer is None:
+            fits: Answer = True
+            for line in lines:
+                answer = line(item, context)
+                if answer is False:
+                    break
+                if answer is None:
+                    fits = None
+            else:
+                if fits:
+                    return True
                 unknown = True
-            elif answer:
-                return True
         return None if unknown else False
 
     return check
@@ -147,7 +181,10 @@ def _count(items: Items) -> Check:
     where, key, least = compile_tree(items.where), LISTS[items.scope], items.least
 
     def check(facts: Facts, context: Context) -> Answer:
-        answers = [where(item, context) for item in facts.get(key, _NONE)]
+        found: Any = facts.get(key, _NONE)
+        if len(found) < least:
+            return False
+        answers = [where(item, context) for item in found]
         sure = answers.count(True)
         if sure >= least:
             return True

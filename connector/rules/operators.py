@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from types import MappingProxyType
 
 from connector.rules.leaf import Operator
@@ -21,6 +22,7 @@ def of(test: Leaf) -> Operator:
     return OPERATORS[test.fact.type, test.op]
 
 
+@cache
 def words_for(type_: str) -> tuple[str, ...]:
     """The operators of a type of fact, by name."""
     return tuple(name for of_type, name in OPERATORS if of_type == type_)

@@ -259,12 +259,12 @@ def _suppression(name: str, settings: Settings) -> _Blank:
 
 
 def _role_rule(name: str, settings: Settings) -> _Blank:
-    words = settings.words.vocabulary
-    work = next(iter(words.functions), None)
-    asked = f"\n    role: {{function: {work}}}              # which roles" if work else ""
-    fact = "functions" if work else "open_to_remote"
-    test, yes, no = (f"{{any_of: [{work}]}}", f"[{work}]", "[something-else]") if work else ("yes", "yes", "no")
-    role = f"role: {{job: somewhere/job/2{f', function: {work}' if work else ''}}}"
+    fact, word, other = _line_of_work(settings.words.vocabulary)
+    by_work = fact == "functions"
+    asked = f"\n    role: {{function: {word}}}              # which roles" if by_work else ""
+    fact = fact if by_work else "open_to_remote"
+    test, yes, no = (f"{{any_of: [{word}]}}", f"[{word}]", f"[{other}]") if by_work else ("yes", "yes", "no")
+    role = f"role: {{job: somewhere/job/2{f', function: {word}' if by_work else ''}}}"
     return _Blank(
         list="rules",
         entry=f"""
@@ -324,9 +324,9 @@ def _tests(name: str, fact: str, answers: Sequence[str], *, more: str = "") -> s
 
 
 def _line_of_work(words: Vocabulary) -> tuple[str, str, str]:
-    """A fact with one word of the settings, and another word that is not it."""
+    """A fact with a word of the settings, and another word that it could be instead."""
     for fact, known in (("functions", words.functions), ("skills", words.skills)):
-        if known:
-            first, *others = known
-            return fact, first, others[0] if others else "something-else"
+        if len(known) > 1:
+            first, other, *_ = known
+            return fact, first, other
     return "country", "GB", "FR"

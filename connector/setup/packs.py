@@ -10,6 +10,8 @@ from pathlib import Path
 #: A link to `rules/packs` in a checkout; a real folder in a wheel, because building one follows links.
 FOLDER = Path(__file__).parent / "packs"
 SETTINGS, ABOUT = "settings.yaml", "README.md"
+#: Where editors find the schema: in a checkout some folders up, in a new folder beside the file.
+_MODELINE = re.compile(r"\A(# yaml-language-server: \$schema=)(?:\.\./)+")
 #: At the top of a file of rules that says nothing to somebody who has no mailing platform.
 _ABOUT_MAIL = re.compile(r"^(cadences|suppress):", re.MULTILINE)
 
@@ -50,7 +52,9 @@ def packs() -> dict[str, Pack]:
 
 
 def _read(folder: Path) -> Pack:
-    files = {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.yaml"))}
+    files = {
+        path.name: _MODELINE.sub(r"\1./", path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.yaml"))
+    }
     title = (folder / ABOUT).read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
     return Pack(name=folder.name, title=title, settings=files.pop(SETTINGS), rules=files)
 

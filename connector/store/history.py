@@ -124,12 +124,15 @@ class History:
                 (account, id_),
             )
 
-    def expire(self, before: datetime, *, limit: int) -> int:
-        """Drop versions that were replaced before then, the oldest first, not more than so many; how many."""
+    def expire(self, before: datetime, *, limit: int, but: Iterable[Ref] = ()) -> int:
+        """Drop versions that were replaced before then, the oldest first, not more than so many; how many.
+
+        `but`: none of these."""
         return self._db.execute(  # rows are added as time goes, so the oldest stand first
-            "delete from history where row in (select row from (select row, replaced_at from history order by row limit ?)"
+            "delete from history where row in (select row from (select row, replaced_at from history"
+            " where json_array(account, kind, id) not in (select value from json_each(?)) order by row limit ?)"
             " where replaced_at < ?)",
-            (limit, stamp(before)),
+            (_json([_ENCODER.encode(it).decode() for it in but]), limit, stamp(before)),
         ).rowcount
 
     def count(self) -> int:

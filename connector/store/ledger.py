@@ -10,6 +10,7 @@ from datetime import datetime
 import msgspec
 
 from connector.clock import stamp, unstamp
+from connector.store.keyed import Key
 from connector.store.objections import Objections
 
 
@@ -76,7 +77,8 @@ class Veto:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suppression:
-    """An opt-out learnt. `identity` e:address or c:account:candidate; `scope` everything or marketing."""
+    """An opt-out learnt. `identity` e:address or c:account:candidate, of which only a keyed hash is stored; `scope`
+    everything or marketing."""
 
     identity: str
     scope: str
@@ -86,8 +88,9 @@ class Suppression:
 
 
 class Ledger:
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, key: Key) -> None:
         self._db = connection
+        self._key = key
 
     # which rules are in force
 
@@ -347,20 +350,25 @@ class Ledger:
             for it in suppressions
             if self._db.execute(
                 "insert or ignore into suppressions (identity, scope, source, reason, learnt_at) values (?, ?, ?, ?, ?)",
-                (it.identity, it.scope, it.source, it.reason, stamp(it.learnt_at)),
+                (self._key.of(it.identity), it.scope, it.source, it.reason, stamp(it.learnt_at)),
             ).rowcount
         ]
-        Objections(self._db).note(it.removeprefix("e:") for it in news if it.startswith("e:"))
+        Objections(self._db).note(it.removeprefix("e:") for it in news if it.startswith("e:") and not self._erased(it))
         return len(news)
 
+    def _erased(self, identity: str) -> bool:
+        found = self._db.execute("select 1 from erased where identity = ?", (self._key.of(identity),))
+        return found.fetchone() is not None
+
     def suppressions(self, identities: Iterable[str]) -> list[Suppression]:
+        asked = {self._key.of(it): it for it in identities}
         rows = self._db.execute(
             "select identity, scope, source, reason, learnt_at from suppressions"
             " where identity in (select value from json_each(?)) order by learnt_at",
-            (_json(list(identities)),),
+            (_json(list(asked)),),
         )
         return [
-            Suppression(identity=row[0], scope=row[1], source=row[2], reason=row[3], learnt_at=unstamp(row[4]))
+            Suppression(identity=asked[row[0]], scope=row[1], source=row[2], reason=row[3], learnt_at=unstamp(row[4]))
             for row in rows
         ]
 

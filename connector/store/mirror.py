@@ -217,6 +217,14 @@ class Mirror:
         self.judge(ended)
         return len(ended)
 
+    def contacted(self, people: Sequence[int], at: datetime) -> None:
+        """They were written to: known at once, without building them anew."""
+        self._db.executemany(
+            "update people set last_contacted = max(coalesce(last_contacted, ''), ?) where id = ?",
+            [(stamp(at), person) for person in people],
+        )
+        self.judge(people)
+
     def judge(self, people: Iterable[int]) -> None:
         """Their facts may have changed: look at them again."""
         self._db.executemany("insert or ignore into to_judge (person) values (?)", [(person,) for person in people])
@@ -292,18 +300,6 @@ class Mirror:
             (person,),
         ).fetchone()
         return Found(person=row[0], name=row[1], email=row[2], region=row[3]) if row else None
-
-    def objectors(self, accounts: Sequence[str]) -> list[int]:
-        """People who objected, and whom one of these audiences still holds as somebody who may be mailed."""
-        rows = self._db.execute(
-            "select distinct p.id from people p join candidates c on c.person = p.id"
-            " join links l on l.account = c.account and l.id = c.id and l.key not like 'g:%'"
-            " join records r on r.parent = 'email:' || substr(l.key, 3) and r.kind = 'member' and r.gone = 0"
-            " where p.unsubscribed = 1 and r.account in (select value from json_each(?))"
-            " and json_extract(r.body, '$.status') in ('subscribed', 'pending') order by p.id",
-            (msgspec.json.encode(list(accounts)).decode(),),
-        )
-        return [row[0] for row in rows]
 
     def first_name(self, person: int) -> str | None:
         row = self._db.execute("select first_name from profiles where person = ?", (person,)).fetchone()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+import msgspec
 
 
 class Objections:
@@ -20,3 +22,15 @@ class Objections:
 
     def done(self, addresses: Iterable[str]) -> None:
         self._db.executemany("delete from objecting where address = ?", [(it,) for it in addresses])
+
+    def people(self, accounts: Sequence[str]) -> list[int]:
+        """People who objected, and whom one of these audiences still holds as somebody who may be mailed."""
+        rows = self._db.execute(
+            "select distinct p.id from people p join candidates c on c.person = p.id"
+            " join links l on l.account = c.account and l.id = c.id and l.key not like 'g:%'"
+            " join records r on r.parent = 'email:' || substr(l.key, 3) and r.kind = 'member' and r.gone = 0"
+            " where p.unsubscribed = 1 and r.account in (select value from json_each(?))"
+            " and json_extract(r.body, '$.status') in ('subscribed', 'pending') order by p.id",
+            (msgspec.json.encode(list(accounts)).decode(),),
+        )
+        return [row[0] for row in rows]

@@ -19,6 +19,15 @@ _DECODER: msgspec.json.Decoder[AnyRecord] = msgspec.json.Decoder(AnyRecord)
 _ENCODER = msgspec.json.Encoder()
 
 
+class _Addresses(msgspec.Struct):
+    """Of a candidate's body no more than this: it is looked at whenever one changes."""
+
+    emails: frozenset[str] = frozenset()
+
+
+_ADDRESSES = msgspec.json.Decoder(_Addresses)
+
+
 class Records:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
@@ -91,10 +100,11 @@ class Records:
                 changed.append(Newer(record, key, version, body, recorded, parent, isinstance(record, ENDS), stays))
                 if before is not None and before[5] and not (stays or before[3]) and ref.kind not in REFERENCE:
                     self._leave(ref.account, before[5])
-                if before is not None and not before[3] and ref.kind == "candidate":
-                    former: Any = _DECODER.decode(before[2])
-                    if not {*former.emails} <= {*getattr(record, "emails", ())}:
-                        self._remember(former)
+                if (
+                    before is not None and not before[3] and ref.kind == "candidate"
+                    and not _ADDRESSES.decode(before[2]).emails <= {*getattr(record, "emails", ())}
+                ):  # fmt: skip
+                    self._remember(_DECODER.decode(before[2]))
             elif body == before[2] and version > before[0]:
                 confirmed.append((version, ref.account, ref.kind, ref.id))
             elif body != before[2]:
@@ -167,7 +177,7 @@ class Records:
     def _dirty(self, changed: Sequence[AnyRecord], reference: tuple[Replaced, ...]) -> Applied:
         """Mark the candidates that these records tell something about."""
         dirty: set[tuple[str, str]] = set()
-        orphans: dict[str, list[str]] = defaultdict(list)
+        orphans: dict[str, set[str]] = defaultdict(set)
         addresses: set[str] = set()
         tagged: set[Ref] = set()
         for it in changed:
@@ -183,9 +193,9 @@ class Records:
             elif isinstance(candidate := getattr(it, "candidate", None), Ref):
                 dirty.add((candidate.account, candidate.id))
             elif isinstance(application := getattr(it, "application", None), Ref):
-                orphans[application.account].append(application.id)
+                orphans[application.account].add(application.id)
             elif isinstance(it, Gone) and kind not in REFERENCE:
-                orphans[it.ref.account].extend(self._applications_of(it.ref))
+                orphans[it.ref.account].update(self._applications_of(it.ref))
         for account, ids in orphans.items():
             dirty.update((account, found) for found in self._candidates_of(account, ids))
         self.soil(dirty)
@@ -225,9 +235,9 @@ class Records:
         ).fetchone()
         return (row[0] or "") if row else ""
 
-    def _candidates_of(self, account: str, applications: Sequence[str]) -> set[str]:
+    def _candidates_of(self, account: str, applications: Iterable[str]) -> set[str]:
         rows = self._db.execute(
-            "select distinct substr(parent, 11) from records where account = ? and kind = 'application'"
+            "select substr(parent, 11) from records where account = ? and kind = 'application'"
             " and parent like 'candidate:%' and id in (select value from json_each(?))",
             (account, _ENCODER.encode(list(applications)).decode()),
         )

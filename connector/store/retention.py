@@ -9,6 +9,7 @@ from datetime import datetime
 import msgspec
 
 from connector.clock import stamp, unstamp
+from connector.store.freezes import FROZEN
 
 #: So many of the latest runs stay however old. The very last one must: its number must not be given again.
 RUNS = 100
@@ -68,7 +69,7 @@ class Retention:
         What was sent stays: nobody gets the same piece twice, however many years later."""
         rows = self._db.execute(
             "delete from messages where id in (select id from messages where due_at < ? and (state in ('missed', 'failed')"
-            " or person not in (select id from people)) limit ?) returning person",
+            f" or person not in (select id from people)) and person not in ({FROZEN}) limit ?) returning person",
             (stamp(before), limit),
         ).fetchall()
         return [row[0] for row in rows]
@@ -96,7 +97,7 @@ class Retention:
         """What these answered for people."""
         return self._db.execute(
             "delete from standing where (rule, person) in (select rule, person from standing"
-            " where rule in (select value from json_each(?)) limit ?)",
+            f" where rule in (select value from json_each(?)) and person not in ({FROZEN}) limit ?)",
             (_json(list(rules)), limit),
         ).rowcount
 
@@ -113,7 +114,7 @@ class Retention:
 
 #: An act that nothing more becomes of, and on which nothing waits.
 _OVER = (
-    "o.settled_at < ? and o.state in ('sent', 'cancelled')"
+    f"o.settled_at < ? and o.state in ('sent', 'cancelled') and coalesce(o.person, 0) not in ({FROZEN})"
     " and not exists (select 1 from outbox f where f.after = o.key and f.state in ('pending', 'held', 'sending'))"
 )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from connector.clock import stamp, unstamp
+from connector.store.freezes import FROZEN
 from connector.store.ledger import Decided, Ledger
 
 MODE = "shadow"
@@ -27,13 +28,14 @@ class Tally:
 
 
 class Shadows:
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, ledger: Ledger) -> None:
         self._db = connection
+        self._ledger = ledger
 
     def keep(self, decisions: Iterable[Decided], *, most: int) -> None:
         """The latest `most` of each rule stay."""
         kept = list(decisions)
-        Ledger(self._db).decide(kept)
+        self._ledger.decide(kept)
         self._db.executemany(
             "delete from decisions where rule = ?1 and mode = 'shadow' and id <= (select id from decisions"
             " where rule = ?1 and mode = 'shadow' order by id desc limit 1 offset ?2)",
@@ -71,6 +73,7 @@ class Shadows:
 
     def expire(self, before: datetime, *, limit: int) -> int:
         return self._db.execute(
-            "delete from decisions where id in (select id from decisions where mode = 'shadow' and clock < ? limit ?)",
+            "delete from decisions where id in (select id from decisions where mode = 'shadow' and clock < ?"
+            f" and person not in ({FROZEN}) limit ?)",
             (stamp(before), limit),
         ).rowcount

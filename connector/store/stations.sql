@@ -159,13 +159,46 @@ create index uses_person on uses (person);
 create table to_judge (person integer primary key) strict;
 
 create table suppressions (
-    -- e:keyed hash of the address, or c:account:candidate id
+    -- keyed hash (keyed.py) of e:address or c:account:candidate id
     identity text not null,
     scope text not null,
     source text not null,
     reason text not null,
     learnt_at text not null,
     primary key (identity, scope, source)
+) strict, without rowid;
+
+-- one row: by which key identities are hashed (keyed.py); the key itself stands outside of the database
+create table hash_key (mark text not null) strict;
+
+-- who was erased on request, by keyed hash of e:address, c:account:candidate id and a:account:application id: never taken in again
+create table erased (
+    identity text primary key,
+    erasure integer not null
+) strict, without rowid;
+
+-- what was done on request, without saying to whom
+create table erasures (
+    id integer primary key,
+    at text not null,
+    by text not null,
+    reason text not null,
+    counts text not null,
+    -- since when nothing of it is in free space of the file either
+    shredded_at text
+) strict;
+
+-- acts for people who were erased: the row goes as soon as the act is over
+create table shredding (action integer primary key, erasure integer not null) strict;
+
+-- candidate records of people for whom nothing outward happens and nothing is dropped, until somebody says otherwise
+create table frozen (
+    account text not null,
+    id text not null,
+    since text not null,
+    by text not null,
+    reason text not null,
+    primary key (account, id)
 ) strict, without rowid;
 
 -- addresses that objected, and that audiences have not been asked about since

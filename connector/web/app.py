@@ -13,11 +13,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from connector.accounts import Account
 from connector.errors import KeepwarmError
 from connector.store import Sqlite, Tx
-from connector.web.door import Door, bells
+from connector.web.door import PATH, Door, bells
 from connector.web.keeper import Keeper
 from connector.web.metrics import Metrics
 
@@ -37,19 +38,25 @@ def application(
     `state.door` is the `Door`, for its counts."""
     door = Door(bells=bells(accounts), keeper=Keeper(store, wake=wake), now=now)
     pulse = _Pulse(store, now)
-    app = Starlette(
+    app = _Application(
         routes=[
-            Route("/webhooks/{account}", door.answer, methods=["POST", "GET"]),
-            Route("/webhooks/{account}/{tail:path}", door.answer, methods=["POST", "GET"]),
             Route("/health", _health),
             Route("/ready", pulse.ready),
             Route("/metrics", Metrics(store, door, now).answer),
         ]
     )
-    # a redirect of a POST loses its body with some platforms
-    app.router.redirect_slashes = False
     app.state.door = door
     return app
+
+
+class _Application(Starlette):
+    """Whoever knocks at the door goes past what the few other pages need."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith(PATH):
+            await self.state.door(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 async def _health(_: Request) -> Response:

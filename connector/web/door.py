@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 
-from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from connector.accounts import Account
 from connector.adapter import Receives
@@ -17,6 +17,9 @@ from connector.errors import BadSignature, KeepwarmError
 from connector.flow import Delivery
 from connector.web.keeper import Keeper, Outcome
 
+PATH = "/webhooks/"
+#: Some platforms look whether anyone is in before they deliver (Mailchimp).
+LOOKS = ("GET", "HEAD")
 #: Bytes. The largest documented body (a Greenhouse application with attachments' links) is far below.
 MOST_BODY = 1 << 20
 #: Seconds until a platform that was turned away may knock again; each has its own, longer schedule.
@@ -24,9 +27,13 @@ COME_BACK = "5"
 #: Delivery ids longer than this, or with odd letters, are hashed: they go into a key.
 MOST_ID = 200
 
-
-class _TooLarge(KeepwarmError):
-    """The body is larger than any platform's webhook."""
+_HERE = Response(status_code=200)
+_HALF = Response(status_code=400)  # nobody is there to read it
+_FORGED = Response(status_code=401)
+_NOBODY = Response(status_code=404)
+_NOT_SO = Response(status_code=405, headers={"Allow": "POST, GET, HEAD"})
+_TOO_LARGE = Response(status_code=413)
+_LATER = Response(status_code=503, headers={"Retry-After": COME_BACK})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +44,7 @@ class Bell:
     adapter: Receives
     secrets: tuple[str, ...] = field(repr=False)
     #: The one answer that counts as taken.
-    status: int
+    taken: Response
 
 
 def bells(accounts: Mapping[str, Account]) -> dict[str, Bell]:
@@ -46,13 +53,17 @@ def bells(accounts: Mapping[str, Account]) -> dict[str, Bell]:
     for account in accounts.values():
         adapter, door = account.adapter, account.declaration.door
         if isinstance(adapter, Receives) and door is not None:
-            found[account.name] = Bell(account.name, adapter, account.webhook_secrets, door.status)
+            found[account.name] = Bell(
+                account.name, adapter, account.webhook_secrets, Response(status_code=door.status)
+            )
     return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Door:
-    """Handles `/webhooks/{account}` and whatever follows it. Counts by account and status; logs nothing of a request."""
+    """Handles `/webhooks/{account}` and whatever follows it. Counts by account and status; logs nothing of a request.
+
+    Speaks ASGI itself: routing and a request object would cost about as much as the row."""
 
     bells: Mapping[str, Bell]
     keeper: Keeper
@@ -60,51 +71,50 @@ class Door:
     #: (account, status) → how many were answered so. Unknown accounts count under "".
     answered: Counter[tuple[str, int]] = field(default_factory=Counter)
 
-    async def answer(self, request: Request) -> Response:
-        bell = self.bells.get(request.path_params["account"])
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        account, _, tail = scope["path"].removeprefix(PATH).partition("/")
+        bell = self.bells.get(account)
         if bell is None:
-            response = Response(status_code=404)
-        elif request.method == "POST":
-            response = await self._receive(request, bell)
-        else:  # some platforms look whether anyone is in before they deliver (Mailchimp)
-            response = Response(status_code=200)
+            response = _NOBODY
+        elif scope["method"] == "POST":
+            response = await self._receive(scope, receive, bell, tail.strip("/"))
+        elif scope["method"] in LOOKS:
+            response = _HERE
+        else:
+            response = _NOT_SO
         self.answered[bell.account if bell else "", response.status_code] += 1
-        return response
+        await response(scope, receive, send)
 
-    async def _receive(self, request: Request, bell: Bell) -> Response:
+    async def _receive(self, scope: Scope, receive: Receive, bell: Bell, tail: str) -> Response:
         if self.keeper.full:
-            return _later()
-        try:
-            body = await _body(request)
-        except _TooLarge:
-            return Response(status_code=413)
-        except ClientDisconnect:
-            return Response(status_code=400)  # nobody is there to read it
-        delivery = Delivery(
-            account=bell.account,
-            body=body,
-            received_at=self.now(),
-            headers=dict(request.headers.items()),
-            tail=request.path_params.get("tail", "").strip("/"),
-        )
+            return _LATER
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        if int(headers.get("content-length", "0")) > MOST_BODY:
+            return _TOO_LARGE
+        body = await _body(receive)
+        if not isinstance(body, bytes):
+            return body
+        delivery = Delivery(account=bell.account, body=body, received_at=self.now(), headers=headers, tail=tail)
         try:
             bell.adapter.verify(delivery, bell.secrets)
         except BadSignature:
-            return Response(status_code=401)
+            return _FORGED
         if await self.keeper.keep(_identified(bell.adapter, delivery)) is not Outcome.KEPT:
-            return _later()
-        return Response(status_code=bell.status)
+            return _LATER
+        return bell.taken
 
 
-async def _body(request: Request) -> bytes:
-    """The bytes as they came, for that is what is signed."""
-    if int(request.headers.get("content-length", "0")) > MOST_BODY:
-        raise _TooLarge
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
+async def _body(receive: Receive) -> bytes | Response:
+    """The bytes as they came, for that is what is signed; or the answer to who sends none that can be taken."""
+    body, more = bytearray(), True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return _HALF
+        body += message.get("body", b"")
         if len(body) > MOST_BODY:
-            raise _TooLarge
+            return _TOO_LARGE
+        more = message.get("more_body", False)
     return bytes(body)
 
 
@@ -126,7 +136,3 @@ def _identified(adapter: Receives, delivery: Delivery) -> Delivery:
         tail=delivery.tail,
         id=f"hook:{told}",
     )
-
-
-def _later() -> Response:
-    return Response(status_code=503, headers={"Retry-After": COME_BACK})

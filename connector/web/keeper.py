@@ -54,22 +54,23 @@ class Keeper:
         self._waiting.append((delivery, kept))
         self._bytes += len(delivery.body)
         if not self._committing:
-            self._hand_over()
+            self._committing = True
+            # not at once: whoever came in the same turn of the loop shares the commit
+            asyncio.get_running_loop().call_soon(self._hand_over)
         return await kept
 
     def _hand_over(self) -> None:
         batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
         deliveries = [delivery for delivery, _ in batch]
         loop = asyncio.get_running_loop()
-        self._committing = True
         # one call into the loop for the whole batch: a wake-up of the loop costs more than a row
         self._store.submit(lambda tx: tx.inbox.keep(deliveries)).add_done_callback(
             lambda done: loop.call_soon_threadsafe(self._answer, batch, done)
         )
 
     def _answer(self, batch: list[_Waiting], done: Future[int]) -> None:
-        self._committing = False
         self._bytes -= sum(len(delivery.body) for delivery, _ in batch)
+        self._committing = bool(self._waiting)
         if self._waiting:
             self._hand_over()
         outcome = Outcome.FAILED if done.exception() else Outcome.KEPT

@@ -10,8 +10,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from connector.clock import unstamp
-from connector.court import Effect, Facts, Heard, share
-from connector.decide import Bench
+from connector.court import Bench, Effect, Facts, Heard, share
 from connector.facts import LISTS, fold
 from connector.quality.proposals import guess
 from connector.quality.wording import Book, Kind, Mapped, targets

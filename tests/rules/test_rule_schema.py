@@ -21,7 +21,9 @@ from connector.settings import schema as settings_schema
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLES = Path(__file__).parent / "examples"
 SIX = ("silver-medallists", "segments", "cadences", "roles", "consent", "surveys")
-SHIPPED = [path for path in sorted((ROOT / "rules").rglob("*.yaml")) if not path.name.endswith(".test.yaml")]
+FILES = [path for path in sorted((ROOT / "rules").rglob("*.yaml")) if not path.name.endswith(".test.yaml")]
+SETTINGS = [path for path in FILES if path.name == "settings.yaml"]
+SHIPPED = [path for path in FILES if path not in SETTINGS]
 named = pytest.mark.parametrize("path", SHIPPED, ids=lambda path: str(path.relative_to(ROOT)))
 
 
@@ -73,17 +75,21 @@ def test_a_schema_is_itself_in_order(shipped: str) -> None:
 @named
 def test_every_file_we_ship_names_its_schema_and_keeps_to_it(path: Path, shipped: str) -> None:
     text = path.read_text(encoding="utf-8")
-    first = text.splitlines()[0]
-    match = re.fullmatch(r"# yaml-language-server: \$schema=(\S+)", first)
-    assert match is not None, "begin it with `# yaml-language-server: $schema=…`"
-    assert (path.parent / match.group(1)).resolve() == ROOT / "rules" / "rules.schema.json"
+    assert schema_of(path) == ROOT / "rules" / "rules.schema.json"
     assert faults(text, shipped) == []
 
 
-def test_our_settings_name_their_schema_and_keep_to_it() -> None:
-    text = (ROOT / "settings.yaml").read_text(encoding="utf-8")
-    assert text.startswith("# yaml-language-server: $schema=./settings.schema.json\n")
-    assert faults(text, settings_schema()) == []
+@pytest.mark.parametrize("path", [ROOT / "settings.yaml", *SETTINGS], ids=lambda path: str(path.relative_to(ROOT)))
+def test_settings_we_ship_name_their_schema_and_keep_to_it(path: Path) -> None:
+    assert schema_of(path) == ROOT / "settings.schema.json"
+    assert faults(path.read_text(encoding="utf-8"), settings_schema()) == []
+
+
+def schema_of(path: Path) -> Path:
+    first = path.read_text(encoding="utf-8").splitlines()[0]
+    match = re.fullmatch(r"# yaml-language-server: \$schema=(\S+)", first)
+    assert match is not None, "begin it with `# yaml-language-server: $schema=…`"
+    return (path.parent / match.group(1)).resolve()
 
 
 @pytest.mark.parametrize("name", SIX)

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.court import Effect, hear, share
-from connector.rules import Rule, Vocabulary, load
+from connector.court import Court, Effect, hear, share
+from connector.rules import Rule, RuleSet, Vocabulary, load
 from connector.store.ledger import Standing
 
 if TYPE_CHECKING:
@@ -95,6 +95,35 @@ def test_unknown_neither_wants_nor_lets_go_and_no_gap_of_not_knowing_hides_a_no_
         heard = hear(LINGERS, False, before, now=now, zone=ZONE)
         before = heard.stand
     assert heard.effect is Effect.NO
+
+
+def three() -> RuleSet:
+    spans = {"plain": "", "settles": "settle: 3 days", "lingers": "linger: 7 days"}
+    text = "version: 1\nrules:\n" + "".join(
+        f"  - rule: {name}\n    who: {{private: no}}\n    keep: {{tags: [{name}]}}\n    {span}\n"
+        for name, span in spans.items()
+    )
+    return load({"r.yaml": text}, Vocabulary(zone=ZONE))
+
+
+STANDINGS = st.builds(
+    Standing, st.sampled_from((True, False, None)), st.integers(0, 9).map(lambda ago: NOW - ago * DAY)
+)
+
+
+@given(
+    private=st.lists(st.sampled_from((True, False, None)), min_size=1, max_size=4),
+    stood=st.dictionaries(st.sampled_from(("plain", "settles", "lingers")), STANDINGS),
+)
+def test_all_rules_heard_at_once_are_heard_as_one_by_one(
+    private: list[bool | None], stood: dict[str, Standing]
+) -> None:
+    court = Court(three())
+    for number, fact in enumerate(private):  # the same court, from person to person and from moment to moment
+        now = NOW + number // 2 * DAY
+        answer = None if fact is None else not fact
+        alone = {it.name: hear(it, answer, stood.get(it.name), now=now, zone=ZONE) for it in court.rules.standing}
+        assert court.hear_all({"private": fact}, stood, now=now) == alone
 
 
 def test_a_lingering_rule_is_still_seen_as_yes_by_others() -> None:

@@ -15,11 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from connector import occasions, pool
-from connector.decide import deleted_for_good, situations
 from connector.diff import Kind, Wishes, by_rule, diff
 from connector.model import Status
 from connector.plan import Near
 from connector.rules import near
+from connector.situations import deleted_for_good, situations
 from connector.store import Tx
 
 if TYPE_CHECKING:

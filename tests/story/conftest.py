@@ -139,6 +139,10 @@ class Theatre:
         with self.house.store.reading() as tx:
             return tx.rows(sql, parameters)
 
+    def objected(self, address: str) -> bool:
+        with self.house.store.reading() as tx:
+            return bool(tx.ledger.suppressions([f"e:{address}"]))
+
     def waits(self) -> int:
         """What the house has not finished, as far as it can go on now."""
         now = self.clock().isoformat()

@@ -50,7 +50,7 @@ def test_a_rejection_comes_in_by_webhook_and_tags_members_and_messages_go_out(th
 
     # Ben leaves through the link in the mail: nothing reaches him any more
     it.act("newsletter", "unsubscribe", email=BEN)
-    it.until(lambda: it.rows("select 1 from suppressions where identity = ?", f"e:{BEN}"))
+    it.until(lambda: it.objected(BEN))
     it.next_message()
     assert it.mailed(AMINA) == ["campaign", "journey", "event"]
     assert it.mailed(BEN) == ["campaign", "journey"]
