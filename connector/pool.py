@@ -55,7 +55,7 @@ class Pool:
                 continue
             self.counts[rule.name] = known.get(rule.name, (0, 0))
             if rule.name in read:
-                tx.census.remember(rule.name)
+                self._remember(rule)
         self._acting = [it for it in standing if it.mode == "live" and it.keep is not None]
         self._targets: dict[str, list[Target]] = {it.name: list(self._targets_of(it)) for it in self._acting}
         self._opened = False
@@ -80,6 +80,17 @@ class Pool:
             census.wait(rule.name, held)
         if rule.canary is not None:
             census.wait(rule.name, (it for it in census.yes(rule.name) if not in_canary(rule, it)))
+
+    def _remember(self, rule: Rule) -> None:
+        """What others see of a rule that everybody was judged by: who lingers counts, who has not settled does not."""
+        if rule.settle is None and rule.linger is None:
+            self._tx.census.remember(rule.name)
+            return
+        stood = self._tx.ledger.standing_of(rule.name)
+        heard = (
+            (it, hear(rule, was.answer, was, now=self._now, zone=self._bench.court.zone)) for it, was in stood.items()
+        )
+        self._tx.census.overrule(rule.name, ((person, said.effective) for person, said in heard))
 
     def _targets_of(self, rule: Rule) -> Iterator[Target]:
         for kind, key in _kept(rule):

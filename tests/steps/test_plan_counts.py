@@ -34,6 +34,8 @@ RULES = (
     "  - {rule: bench, who: {tags: {any_of: [silver]}}, keep: {pools: [bench]}}\n",
     "  - {rule: slow, who: {has_application: {status: rejected}}, settle: 2 days, keep: {tags: [slow]}}\n",
     "  - {rule: clings, who: {has_application: {status: active}}, linger: 3 days, keep: {tags: [clings]}}\n",
+    "  - {rule: reads, who: {any: [{tags: {any_of: [slow]}}, {tags: {any_of: [clings]}}]}, keep: {tags: [reads]}}\n",
+    "  - {rule: reads, who: {tags: {any_of: [slow, clings]}}, keep: {tags: [reader]}}\n",
     "  - {rule: few, who: {has_application: {status: rejected}}, canary: 40%, keep: {tags: [few]}}\n",
     "  - {rule: looks, who: {skills: {any_of: [nursing]}}, mode: shadow, keep: {tags: [looks]}}\n",
     "  - {rule: looks, who: {skills: {any_of: [nursing]}}, keep: {tags: [looks]}}\n",
